@@ -1,0 +1,160 @@
+package scim
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Object is a JSON object as a tree. Its values are string, bool, [Number],
+// Object, []any and nil.
+type Object = map[string]any
+
+// Number is a JSON number exactly as it was written, so that 9007199254740993
+// and 1.50 come out as they went in.
+type Number string
+
+// MarshalJSONTo writes the number as it was read.
+func (n Number) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return enc.WriteValue(jsontext.Value(n))
+}
+
+// DecodeObject reads one JSON object. It refuses duplicate members, invalid
+// UTF-8 and anything after the object.
+func DecodeObject(raw []byte) (Object, error) {
+	v, err := Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := v.(Object)
+	if !ok {
+		return nil, fmt.Errorf("JSON %s where an object was expected", jsontext.Value(raw).Kind())
+	}
+	return o, nil
+}
+
+// Decode reads one JSON value into a tree.
+func Decode(raw []byte) (any, error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	v, err := decodeValue(dec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	return v, nil
+}
+
+func decodeValue(dec *jsontext.Decoder) (any, error) {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch tok.Kind() {
+	case '{':
+		return decodeMembers(dec)
+	case '[':
+		return decodeElements(dec)
+	case '"':
+		return tok.String(), nil
+	case '0':
+		return Number(tok.String()), nil
+	case 't', 'f':
+		return tok.Bool(), nil
+	default:
+		return nil, nil
+	}
+}
+
+func decodeMembers(dec *jsontext.Decoder) (any, error) {
+	o := Object{}
+	for dec.PeekKind() != '}' {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := tok.String()
+		if o[name], err = decodeValue(dec); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.ReadToken()
+	return o, err
+}
+
+func decodeElements(dec *jsontext.Decoder) (any, error) {
+	list := []any{}
+	for dec.PeekKind() != ']' {
+		v, err := decodeValue(dec)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := dec.ReadToken()
+	return list, err
+}
+
+// Encode writes a tree as JSON, members in alphabetical order, so that the
+// same tree is always the same bytes.
+func Encode(v any) ([]byte, error) {
+	return json.Marshal(v, json.Deterministic(true))
+}
+
+// Member finds a member whatever the case of its name (RFC 7643 §2.1) and
+// returns the name as it is spelt there.
+func Member(o Object, name string) (spelt string, value any, ok bool) {
+	if v, ok := o[name]; ok {
+		return name, v, true
+	}
+	for k, v := range o {
+		if strings.EqualFold(k, name) {
+			return k, v, true
+		}
+	}
+	return "", nil, false
+}
+
+// Unassigned says whether a value is null or an empty array, which RFC 7643
+// §2.5 makes the same as absent. An object without assigned members counts too.
+func Unassigned(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case []any:
+		return len(v) == 0
+	case Object:
+		for _, m := range v {
+			if !Unassigned(m) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// Clone copies a tree, so that a change to the copy leaves the original alone.
+func Clone(v any) any {
+	switch v := v.(type) {
+	case Object:
+		o := make(Object, len(v))
+		for k, m := range v {
+			o[k] = Clone(m)
+		}
+		return o
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			list[i] = Clone(e)
+		}
+		return list
+	}
+	return v
+}
