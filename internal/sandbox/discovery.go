@@ -1,0 +1,143 @@
+package sandbox
+
+import (
+	"strings"
+)
+
+const (
+	configURN       = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+	resourceTypeURN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+
+	maxBulkOperations = 1000
+)
+
+// discovery serves the documents of RFC 7644 §4.
+func (s *Sandbox) discovery(q *request) (answer, error) {
+	if q.r.Method != "GET" && q.r.Method != "HEAD" {
+		return answer{}, notAllowed(q, "GET")
+	}
+	if q.query.Get("filter") != "" {
+		return answer{}, refuse(403, "", "%s cannot be filtered", q.path[0])
+	}
+	switch {
+	case s.named(q.path[0], "ServiceProviderConfig") && len(q.path) == 1:
+		return s.document(q, s.config(q)), nil
+	case s.named(q.path[0], "ResourceTypes"):
+		return s.pick(q, s.typeDocuments(q), "name")
+	case s.named(q.path[0], "Schemas"):
+		docs, err := s.schemaDocuments(q)
+		if err != nil {
+			return answer{}, err
+		}
+		return s.pick(q, docs, "id")
+	}
+	return answer{}, notFound("path", q.r.URL.Path)
+}
+
+// documentVersion is the version of all discovery documents: they change with
+// the program only.
+const documentVersion = `W/"1"`
+
+func (s *Sandbox) document(q *request, o *object) answer {
+	tag := documentVersion
+	if !s.rules.quotedVersion {
+		tag = strings.TrimPrefix(tag, "W/")
+	}
+	if match := q.r.Header.Get("If-None-Match"); match != "" && matchesTag(match, tag) {
+		return answer{status: 304, header: []string{"ETag", tag}}
+	}
+	return answer{status: 200, header: []string{"Content-Type", scimType, "ETag", tag}, body: appendJSON(nil, o)}
+}
+
+// pick serves the whole list, or the one whose name or id the path gives.
+func (s *Sandbox) pick(q *request, docs []*object, by string) (answer, error) {
+	if len(q.path) == 1 {
+		list := make([]any, len(docs))
+		for i, o := range docs {
+			list[i] = o
+		}
+		n := itoa(len(list))
+		return s.document(q, newObject(
+			member{"schemas", []any{listURN}}, member{"totalResults", n},
+			member{"startIndex", number("1")}, member{"itemsPerPage", n}, member{"Resources", list},
+		)), nil
+	}
+	for _, o := range docs {
+		if len(q.path) == 2 && strings.EqualFold(o.text(by), q.path[1]) {
+			return s.document(q, o), nil
+		}
+	}
+	return answer{}, notFound(q.path[0], q.path[1])
+}
+
+func (s *Sandbox) documentMeta(q *request, kind, path string) *object {
+	origin := q.site.origin
+	if s.rules.relative {
+		origin, path = "", strings.ToLower(path)
+	}
+	return newObject(member{"resourceType", kind}, member{"location", origin + q.site.base + path})
+}
+
+func (s *Sandbox) typeDocuments(q *request) []*object {
+	var docs []*object
+	for _, t := range []*resourceType{s.rules.user, s.rules.group} {
+		o := newObject(
+			member{"schemas", []any{resourceTypeURN}}, member{"id", t.name}, member{"name", t.name},
+			member{"endpoint", "/" + t.endpoint}, member{"description", t.core.Name + " resources"}, member{"schema", t.core.ID},
+		)
+		var extensions []any
+		for _, e := range t.extensions {
+			extensions = append(extensions, newObject(member{"schema", e.ID}, member{"required", false}))
+		}
+		o.set("schemaExtensions", extensions)
+		o.set("meta", s.documentMeta(q, "ResourceType", "/ResourceTypes/"+t.name))
+		docs = append(docs, o)
+	}
+	return docs
+}
+
+func (s *Sandbox) schemaDocuments(q *request) ([]*object, error) {
+	list := append([]*schema{s.rules.user.core, s.rules.group.core}, s.rules.user.extensions...)
+	var docs []*object
+	for _, sc := range list {
+		o, err := parseObject(sc.raw)
+		if err != nil {
+			return nil, err
+		}
+		o.set("meta", s.documentMeta(q, "Schema", "/Schemas/"+sc.ID))
+		docs = append(docs, o)
+	}
+	return docs, nil
+}
+
+func supported(yes bool, more ...member) *object {
+	return newObject(append([]member{{"supported", yes}}, more...)...)
+}
+
+// config is the ServiceProviderConfig (RFC 7643 §5, RFC 9865 §4).
+func (s *Sandbox) config(q *request) *object {
+	full := s.rules.name == "rfc"
+	o := newObject(
+		member{"schemas", []any{configURN}},
+		member{"patch", supported(true)},
+		member{"bulk", supported(full, member{"maxOperations", itoa(maxBulkOperations)}, member{"maxPayloadSize", itoa(maxBody)})},
+		member{"filter", supported(true, member{"maxResults", itoa(s.rules.pageCap)})},
+		member{"changePassword", supported(true)},
+		member{"sort", supported(full)},
+		member{"etag", supported(true)},
+	)
+	if full {
+		o.set("pagination", newObject(
+			member{"cursor", true}, member{"index", true}, member{"defaultPaginationMethod", "index"},
+			member{"defaultPageSize", itoa(s.rules.pageSize)}, member{"maxPageSize", itoa(s.rules.pageCap)},
+			member{"cursorTimeout", itoa(int(cursorTimeout.Seconds()))},
+		))
+	}
+	o.set("authenticationSchemes", []any{newObject(
+		member{"type", "oauthbearertoken"}, member{"name", "OAuth bearer token"},
+		member{"description", "Bearer token; /oauth/token issues them for client credentials."}, member{"primary", true},
+	)})
+	meta := s.documentMeta(q, "ServiceProviderConfig", "/ServiceProviderConfig")
+	o.set("meta", meta)
+	return o
+}

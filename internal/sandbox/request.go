@@ -1,0 +1,180 @@
+package sandbox
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxBody bounds a request's body; larger ones get 413.
+const maxBody = 1 << 20
+
+// request is an exchange while it is being decided.
+type request struct {
+	r         *http.Request
+	site      site
+	path      []string // below the base, unescaped
+	query     url.Values
+	body      []byte
+	bodyErr   error
+	contextID string
+	grant     grant
+	started   time.Time
+	dry       bool // fault no-effect: decide, answer, change nothing
+}
+
+func (s *Sandbox) newRequest(r *http.Request) *request {
+	q := &request{r: r, started: time.Now()}
+	if r.Body != nil && r.Body != http.NoBody {
+		q.body, q.bodyErr = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	}
+	scheme, host := "http", r.Host
+	if r.TLS != nil || r.URL.Scheme == "https" {
+		scheme = "https"
+	}
+	if host == "" {
+		host = r.URL.Host
+	}
+	q.site.origin = scheme + "://" + host
+	return q
+}
+
+// locate splits the path into base and rest.
+func (q *request) locate() error {
+	path := q.r.URL.EscapedPath()
+	for _, base := range bases() {
+		if len(path) < len(base) || !strings.EqualFold(path[:len(base)], base) {
+			continue
+		}
+		rest := path[len(base):]
+		if rest != "" && rest[0] != '/' {
+			continue
+		}
+		q.site.base = base
+		return q.split(rest)
+	}
+	return notFound("path", q.r.URL.Path)
+}
+
+func (q *request) split(rest string) error {
+	for part := range strings.SplitSeq(strings.Trim(rest, "/"), "/") {
+		text, err := url.PathUnescape(part)
+		if err != nil {
+			return badSyntax("path: %v", err)
+		}
+		q.path = append(q.path, text)
+	}
+	query, err := url.ParseQuery(q.r.URL.RawQuery)
+	if err != nil {
+		return badSyntax("query: %v", err)
+	}
+	q.query = query
+	return nil
+}
+
+// params are the query's parameters; repeated ones are joined with commas.
+func (q *request) params() params {
+	out := params{}
+	for name, values := range q.query {
+		out[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	return out
+}
+
+func (q *request) checkBody() error {
+	var tooLarge *http.MaxBytesError
+	if len(q.body) > maxBody || errors.As(q.bodyErr, &tooLarge) {
+		return refuse(413, "", "the body is larger than %d bytes", maxBody)
+	}
+	if q.bodyErr != nil {
+		return badSyntax("the body ended early")
+	}
+	return nil
+}
+
+// object parses the body as a JSON object.
+func (q *request) object() (*object, error) {
+	if err := q.checkBody(); err != nil {
+		return nil, err
+	}
+	kind, _, err := mime.ParseMediaType(q.r.Header.Get("Content-Type"))
+	if err != nil || kind != scimType && kind != jsonType {
+		return nil, refuse(415, "", "Content-Type must be %s or %s", scimType, jsonType)
+	}
+	o, err := parseObject(q.body)
+	if err != nil {
+		return nil, badSyntax("the body is not a JSON object: %v", err)
+	}
+	return o, nil
+}
+
+// notAllowed is the answer to a method that a path does not have.
+func notAllowed(q *request, allow string) error {
+	return refuse(405, "", "%s is not allowed here; allowed: %s", q.r.Method, allow).with("Allow", allow)
+}
+
+// route finds the operation that a path and method mean.
+func (s *Sandbox) route(q *request) (answer, error) {
+	if err := q.locate(); err != nil {
+		return answer{}, err
+	}
+	name := q.path[0]
+	for _, t := range []*resourceType{s.rules.user, s.rules.group} {
+		if s.named(name, t.endpoint) {
+			return s.resources(q, t)
+		}
+	}
+	switch {
+	case s.named(name, "ServiceProviderConfig"), s.named(name, "ResourceTypes"), s.named(name, "Schemas"):
+		return s.discovery(q)
+	case name == "Me":
+		return answer{}, refuse(501, "", "/Me is not supported: a bulk loader's token is nobody's account")
+	}
+	return answer{}, notFound("path", q.r.URL.Path)
+}
+
+// named compares a path segment with an endpoint's name.
+func (s *Sandbox) named(have, want string) bool {
+	return have == want || s.rules.foldPaths && strings.EqualFold(have, want)
+}
+
+// resources serves /Users and /Groups.
+func (s *Sandbox) resources(q *request, t *resourceType) (answer, error) {
+	if s.rules.operation != nil {
+		if err := s.rules.operation(q, t); err != nil {
+			return answer{}, err
+		}
+	}
+	switch len(q.path) {
+	case 1:
+		switch q.r.Method {
+		case http.MethodGet:
+			return s.list(q, t, q.params())
+		case http.MethodPost:
+			return s.create(q, t)
+		}
+		return answer{}, notAllowed(q, "GET, POST")
+	case 2:
+		return s.resource(q, t, q.path[1])
+	}
+	return answer{}, notFound("path", q.r.URL.Path)
+}
+
+// resource serves one resource by its id.
+func (s *Sandbox) resource(q *request, t *resourceType, id string) (answer, error) {
+	switch q.r.Method {
+	case http.MethodGet, http.MethodHead:
+		return s.read(q, t, id)
+	case http.MethodPut:
+		return s.replace(q, t, id)
+	case http.MethodPatch:
+		return s.patch(q, t, id)
+	case http.MethodDelete:
+		return s.remove(q, t, id)
+	}
+	return answer{}, notAllowed(q, "GET, PUT, PATCH, DELETE")
+}
