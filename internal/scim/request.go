@@ -1,0 +1,354 @@
+package scim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// call is one request as a caller wants it: what is the same in each attempt.
+type call struct {
+	method      string
+	endpoint    Endpoint
+	base        string // base URL, where it is not the client's
+	path        string // below the base URL, escaped; goes into errors
+	query       string // encoded; goes nowhere else
+	body        []byte
+	ifMatch     string
+	ifNoneMatch string
+	read        bool // changes nothing
+	oversized   bool // the page is larger than the provider is known to grant
+	// receive makes a response of a good answer's body. It may be called once
+	// an attempt.
+	receive func(*Response, *http.Response) error
+}
+
+const (
+	// largestBody bounds what one answer may make the client hold.
+	largestBody = 256 << 20
+	// largestErrorBody is more than any reason takes.
+	largestErrorBody = 64 << 10
+	// largestDrain: a connection with more than this left unread is cheaper to
+	// replace than to drain.
+	largestDrain = 256 << 10
+)
+
+// do is the one way in which requests leave. It sends a call as often as that
+// is safe and of use, always with the same bytes.
+func (c *Client) do(ctx context.Context, k *call) (*Response, error) {
+	t := &trial{}
+	var delay time.Duration
+	for {
+		resp, fault := c.attempt(ctx, k, t, delay)
+		if fault == nil {
+			c.budget.giveBack(t.charged)
+			resp.Attempts = t.attempts
+			return resp, nil
+		}
+		var again bool
+		if delay, again = c.again(ctx, t, fault); !again {
+			return nil, fault
+		}
+	}
+}
+
+// again decides on another attempt.
+func (c *Client) again(ctx context.Context, t *trial, fault *Error) (time.Duration, bool) {
+	if ctx.Err() != nil {
+		return 0, false
+	}
+	if fault.Status == http.StatusUnauthorized {
+		return 0, c.renew(ctx, t)
+	}
+	wait, again := t.next(fault, c.patience(), rand.Float64())
+	if !again {
+		return 0, false
+	}
+	if fault.Status != http.StatusTooManyRequests {
+		if !c.budget.take() {
+			return 0, false
+		}
+		t.charged++
+	}
+	return wait, true
+}
+
+func (c *Client) patience() patience {
+	return patience{maxAttempts: c.maxAttempts, reached: c.reached.Load(), outage: c.pacer.outage()}
+}
+
+// renew drops the credentials that the server refused, once a call. Whether
+// there are others shows at once; failing to get them is found out, and
+// reported, by the next attempt.
+func (c *Client) renew(ctx context.Context, t *trial) bool {
+	if t.renewed || c.credentials == nil {
+		return false
+	}
+	t.renewed = true
+	value, err := c.credentials.Authorization(c.tokenContext(ctx), t.authorization)
+	return err != nil || value != t.authorization
+}
+
+// attempt waits for leave to send, sends, and tells the pace how it went.
+func (c *Client) attempt(ctx context.Context, k *call, t *trial, delay time.Duration) (*Response, *Error) {
+	leave, err := c.pacer.admit(ctx, delay)
+	if err != nil {
+		return nil, c.fault(k, t, &Error{Unsent: true, Err: err})
+	}
+	resp, fault := c.exchange(ctx, k, t)
+	c.pacer.settle(leave, signalOf(resp, fault))
+	return resp, fault
+}
+
+func (c *Client) exchange(ctx context.Context, k *call, t *trial) (*Response, *Error) {
+	if err := c.authorize(ctx, t); err != nil {
+		return nil, c.fault(k, t, &Error{Unsent: true, Err: err})
+	}
+	timed, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	w := &wire{}
+	req, err := c.request(w.trace(timed), k, t.authorization)
+	if err != nil {
+		return nil, c.fault(k, t, &Error{Unsent: true, Err: err})
+	}
+	answer, err := c.http.Do(req)
+	c.count(k.method, t, w)
+	if err != nil {
+		return nil, c.fault(k, t, &Error{Unsent: w.unsent(err), Err: c.cause(ctx, timed, err)})
+	}
+	defer drain(answer.Body)
+	c.reached.Store(true)
+	resp, fault := c.accept(k, t, answer)
+	if fault != nil && fault.Err != nil {
+		fault.Err = c.cause(ctx, timed, fault.Err)
+	}
+	return resp, fault
+}
+
+func (c *Client) authorize(ctx context.Context, t *trial) error {
+	if c.credentials == nil {
+		return nil
+	}
+	value, err := c.credentials.Authorization(c.tokenContext(ctx), "")
+	t.authorization = value
+	return err
+}
+
+func (c *Client) request(ctx context.Context, k *call, authorization string) (*http.Request, error) {
+	target := c.base
+	if k.base != "" {
+		target = k.base
+	}
+	target += "/" + k.path
+	if k.query != "" {
+		target += "?" + k.query
+	}
+	var body io.Reader
+	if k.body != nil {
+		body = bytes.NewReader(k.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, target, body)
+	if err != nil {
+		return nil, err
+	}
+	c.setHeaders(req.Header, k, authorization)
+	return req, nil
+}
+
+// setHeaders never sets an Idempotency-Key: net/http takes it for a permission
+// to post again by itself.
+func (c *Client) setHeaders(h http.Header, k *call, authorization string) {
+	h.Set("User-Agent", c.userAgent)
+	h.Set("Accept", scimMediaType+", "+jsonMediaType)
+	if k.body != nil {
+		h.Set("Content-Type", c.profile.ContentType)
+	}
+	if authorization != "" {
+		h.Set("Authorization", authorization)
+	}
+	if k.ifMatch != "" {
+		h.Set("If-Match", k.ifMatch)
+	}
+	if k.ifNoneMatch != "" {
+		h.Set("If-None-Match", k.ifNoneMatch)
+	}
+}
+
+func (c *Client) count(method string, t *trial, w *wire) {
+	n := w.attempts()
+	c.counters.sent(method, n)
+	if n == 0 {
+		return
+	}
+	if t.attempts > 0 {
+		c.counters.retried.Add(n)
+	} else {
+		c.counters.retried.Add(n - 1)
+	}
+	t.attempts += int(n)
+}
+
+// cause tells our own deadline for a request from the caller's: only the
+// latter ends the run.
+func (c *Client) cause(ctx, timed context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case timed.Err() != nil && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w %s", errTimeout, c.timeout)
+	default:
+		return withoutURL(err)
+	}
+}
+
+// accept makes a response or an error of an answer.
+func (c *Client) accept(k *call, t *trial, answer *http.Response) (*Response, *Error) {
+	now := time.Now()
+	resp := &Response{
+		Status:        answer.StatusCode,
+		CorrelationID: correlationID(answer.Header),
+		Date:          headerDate(answer.Header),
+		ETag:          answer.Header.Get("ETag"),
+		Quota:         ParseQuota(answer.Header, now, c.profile.HintUnit),
+	}
+	switch {
+	case answer.StatusCode == http.StatusNotModified && k.ifNoneMatch != "":
+		resp.NotModified = true
+		return resp, nil
+	case answer.StatusCode < 200 || answer.StatusCode > 299:
+		return nil, c.refused(k, t, answer, resp)
+	case answer.StatusCode == http.StatusAccepted && !k.read:
+		return nil, c.broken(k, t, answer, resp, errAccepted)
+	}
+	if err := k.receive(resp, answer); err != nil {
+		return nil, c.broken(k, t, answer, resp, err)
+	}
+	return resp, nil
+}
+
+// refused makes the error of an answer that is not a good one.
+func (c *Client) refused(k *call, t *trial, answer *http.Response, resp *Response) *Error {
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, largestErrorBody))
+	body := decodeErrorBody(text, answer.Header.Get("Content-Type"))
+	e := &Error{
+		Status:   answer.StatusCode,
+		ScimType: body.scimType,
+		Detail:   body.detail,
+		Code:     body.code,
+		HTML:     body.html,
+	}
+	if e.Status >= 300 && e.Status < 400 {
+		e.Detail = redirectDetail(answer)
+	}
+	e.RetryAfter, e.HasRetryAfter = parseRetryAfter(answer.Header, time.Now(), c.profile.HintUnit)
+	e.Oversized = k.oversized && e.Status == http.StatusTooManyRequests
+	e.CorrelationID = body.context
+	if e.Status == http.StatusTooManyRequests {
+		c.counters.throttled.Add(1)
+	}
+	return c.describe(k, t, e, resp)
+}
+
+// broken makes the error of a good answer that cannot be used.
+func (c *Client) broken(k *call, t *trial, answer *http.Response, resp *Response, err error) *Error {
+	e := &Error{Status: answer.StatusCode, Err: err, HTML: errors.Is(err, errHTML)}
+	var odd *oddBody
+	if errors.As(err, &odd) {
+		e.Detail = odd.detail
+	}
+	e.Location = answer.Header.Get("Location")
+	e.ID = idFromLocation(k.endpoint, e.Location)
+	return c.describe(k, t, e, resp)
+}
+
+// describe adds what the answer's headers said.
+func (c *Client) describe(k *call, t *trial, e *Error, resp *Response) *Error {
+	if resp.CorrelationID != "" {
+		e.CorrelationID = resp.CorrelationID
+	}
+	e.Date, e.Quota = resp.Date, resp.Quota
+	return c.fault(k, t, e)
+}
+
+// fault adds what the call itself knows.
+func (c *Client) fault(k *call, t *trial, e *Error) *Error {
+	e.Method, e.Path = k.method, k.path
+	e.Attempts = t.attempts
+	e.Read = k.read
+	e.IfMatch = k.ifMatch != ""
+	e.redact(t.authorization, k.body)
+	return e
+}
+
+// redirectDetail names where a redirect points without repeating its query.
+func redirectDetail(answer *http.Response) string {
+	to, err := answer.Location()
+	if err != nil {
+		return "the server points elsewhere, but does not say where"
+	}
+	if to.Host != answer.Request.URL.Host {
+		return "the server points to another host, " + to.Host + ": is the base URL right?"
+	}
+	return "the server points to " + to.Scheme + "://" + to.Host + to.Path + ": is the base URL right?"
+}
+
+// correlationID finds the server's name of an exchange.
+func correlationID(h http.Header) string {
+	for _, name := range []string{
+		"Inin-Correlation-Id", "X-Correlation-Id", "X-Request-Id", "X-Okta-Request-Id",
+		"X-Github-Request-Id", "X-Amzn-Requestid", "X-Ms-Request-Id", "Request-Id", "Client-Request-Id",
+	} {
+		if id := h.Get(name); id != "" {
+			return token(id)
+		}
+	}
+	return ""
+}
+
+// signalOf is what the outcome of an attempt says about the pace.
+func signalOf(resp *Response, e *Error) signal {
+	if e == nil {
+		return signal{kind: good, quota: resp.Quota}
+	}
+	s := signal{kind: kindOf(e), hint: e.RetryAfter, hints: e.HasRetryAfter, quota: e.Quota}
+	if s.kind == throttle && !s.hints && s.quota.Known && s.quota.Remaining <= 0 {
+		s.hint, s.hints = s.quota.Reset, true
+	}
+	return s
+}
+
+func kindOf(e *Error) signalKind {
+	switch {
+	case e.Unsent && e.unreachable():
+		return unreachable
+	case e.Unsent:
+		return unused
+	case e.Oversized:
+		return neutral
+	case e.Status == http.StatusTooManyRequests:
+		return throttle
+	case (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusLocked) && e.HasRetryAfter:
+		return refusal
+	case e.Status >= 300 && e.Status < 500 && e.Status != http.StatusRequestTimeout:
+		return good
+	default:
+		return neutral
+	}
+}
+
+// unreachable tells that no connection could be had.
+func (e *Error) unreachable() bool {
+	var credential *credentialError
+	return !errors.As(e.Err, &credential) && !isRefusedStream(e.Err) && !isCertificateFault(e.Err) &&
+		!errors.Is(e.Err, context.Canceled) && !errors.Is(e.Err, context.DeadlineExceeded)
+}
+
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, largestDrain)
+	_ = body.Close()
+}
