@@ -26,3 +26,11 @@ type PatchOperation struct {
 	Path  string `json:"path"`
 	Value any    `json:"value,omitzero"`
 }
+
+// EncodePatch is the body of a PATCH request.
+func EncodePatch(ops []PatchOperation) ([]byte, error) {
+	return Encode(struct {
+		Schemas    []string         `json:"schemas"`
+		Operations []PatchOperation `json:"Operations"`
+	}{[]string{PatchOpURN}, ops})
+}

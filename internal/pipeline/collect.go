@@ -1,0 +1,134 @@
+package pipeline
+
+import (
+	"errors"
+
+	"scimbulk/internal/journal"
+)
+
+// errorSample is how many rows must have an outcome before a share of errors is
+// judged: one faulty row among the first three is not a third of the file.
+const errorSample = 100
+
+// collect takes the results: it alone writes files, log and totals. What comes
+// while it writes makes the next batch, so that a slow disk costs no more
+// writes than it can do.
+func (r *run) collect() error {
+	held := &inOrder{next: 1, waiting: map[int64]*Result{}}
+	for result := range r.results {
+		batch := []*Result{result}
+		for more := true; more && len(batch) < cap(r.results); {
+			select {
+			case next, ok := <-r.results:
+				if more = ok; ok {
+					batch = append(batch, next)
+				}
+			default:
+				more = false
+			}
+		}
+		if r.DryRun {
+			batch = held.release(batch)
+		}
+		if err := r.record(batch); err != nil {
+			r.stop(err)
+			return errors.Join(err, r.drainResults())
+		}
+	}
+	return r.record(held.rest())
+}
+
+// drainResults lets the workers end when nothing can be recorded any more.
+func (r *run) drainResults() error {
+	for range r.results {
+	}
+	return nil
+}
+
+// record writes a batch down, the files before the log: an outcome that is
+// logged is in the files.
+func (r *run) record(batch []*Result) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	outcomes := make([]journal.Outcome, len(batch))
+	for i, result := range batch {
+		if err := r.Recorder.Record(result); err != nil {
+			return err
+		}
+		outcomes[i] = journal.Outcome{
+			Line: result.Row.Line, Outcome: string(result.Outcome), Class: result.Class, Attempts: result.Attempts,
+		}
+	}
+	if err := r.Recorder.Flush(); err != nil {
+		return err
+	}
+	if r.Log != nil {
+		if err := r.Log.Done(outcomes, r.stats()); err != nil {
+			return err
+		}
+	}
+	r.count(batch)
+	return nil
+}
+
+func (r *run) count(batch []*Result) {
+	for _, result := range batch {
+		r.totals.Counts[result.Outcome]++
+		if method := writeMethod(&result.Change); method != "" && result.Outcome != Rejected {
+			r.totals.Writes[method]++
+		}
+		if result.Outcome == Rejected {
+			r.Meter.Rejected.Add(1)
+		}
+	}
+	r.Meter.Done.Add(int64(len(batch)))
+	rejected, done := r.totals.Counts[Rejected], r.totals.Counts.Sum()
+	if r.MaxErrors.Percent > 0 && done < errorSample {
+		return
+	}
+	if !r.DryRun && r.MaxErrors.Exceeded(rejected, done) {
+		r.stop(ErrMaxErrors)
+	}
+}
+
+func (r *run) stats() journal.Stats {
+	s := r.Client.Stats()
+	return journal.Stats{
+		GET: s.GET, POST: s.POST, PUT: s.PUT, PATCH: s.PATCH, DELETE: s.DELETE,
+		Retried: s.Retried, Throttled: s.Throttled,
+	}
+}
+
+// inOrder gives results back in the order of their rows, as a plan is read. It
+// holds no more than what the workers have in hand.
+type inOrder struct {
+	next    int64
+	waiting map[int64]*Result
+}
+
+func (o *inOrder) release(batch []*Result) []*Result {
+	for _, result := range batch {
+		o.waiting[result.Row.Number] = result
+	}
+	var ready []*Result
+	for result, ok := o.waiting[o.next]; ok; result, ok = o.waiting[o.next] {
+		delete(o.waiting, o.next)
+		ready = append(ready, result)
+		o.next++
+	}
+	return ready
+}
+
+// rest gives back what waits for rows that were never decided.
+func (o *inOrder) rest() []*Result {
+	var ready []*Result
+	for len(o.waiting) > 0 {
+		if result, ok := o.waiting[o.next]; ok {
+			delete(o.waiting, o.next)
+			ready = append(ready, result)
+		}
+		o.next++
+	}
+	return ready
+}

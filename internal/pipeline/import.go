@@ -1,0 +1,170 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/mapping"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
+	"scimbulk/internal/scim"
+)
+
+// Why a run ended before its last row.
+var (
+	ErrInterrupted = errors.New("interrupted")
+	ErrMaxErrors   = errors.New("more rows were rejected than --max-errors allows")
+	ErrMaxDeletes  = errors.New("more people would be removed or turned inactive than --max-deletes allows")
+	ErrMaxDuration = errors.New("--max-duration is over")
+)
+
+// What to do with several rows for one key.
+const (
+	DuplicateReject    = "reject"
+	DuplicateRejectAll = "reject-all"
+	DuplicateApply     = "apply"
+)
+
+// How what is in the directory is found out.
+const (
+	LookupAuto = "auto"
+	LookupEach = "each"
+	LookupNone = "none"
+)
+
+// Import carries the rows of an input out on a directory, or decides what it
+// would do (DryRun). Fill it in, call Survey, then Run; each once.
+type Import struct {
+	Open     func() (*rows.Reader, error) // opens the input anew
+	Mapping  *mapping.Mapping
+	Client   *scim.Client
+	Profile  scim.Profile
+	Rules    plan.Rules
+	Resource string // User or Group
+	DryRun   bool
+
+	Workers     int
+	OnDuplicate string
+	Lookup      string
+	MaxErrors   Limit
+	MaxDeletes  Limit
+	Settle      time.Duration // how long a look-up may lag behind a write
+
+	Log      *journal.Log   // nil for a dry run
+	State    *journal.State // of earlier sessions, nil for a new run
+	Run      string         // name of the run, which salts the hashes in the log
+	Recorder Recorder
+	Meter    *Meter
+}
+
+// run is one session of an import under way.
+type run struct {
+	*Import
+	survey *Survey
+
+	take context.Context         // ends when no more rows are to be taken
+	stop context.CancelCauseFunc // of take
+
+	open    chan *task   // rows whose key no other row has
+	keyed   []chan *task // the others, by worker: same key, same worker
+	results chan *Result
+	seed    maphash.Seed
+
+	directory lookup
+	clock     clock
+	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
+	noIfMatch atomic.Bool  // the directory refuses fresh versions
+	failures  atomic.Int64 // rows in a row that the directory could not serve
+	totals    Totals
+}
+
+// Run carries the rows out. It takes no more of them once take ends, and breaks
+// off requests when ctx does. Rows that were not reached are pending, and Cause
+// in the totals says why; an error means that results could not be recorded.
+func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
+	r := &run{
+		Import:  im,
+		survey:  s,
+		open:    make(chan *task, im.Workers),
+		results: make(chan *Result, 4*im.Workers),
+		seed:    maphash.MakeSeed(),
+	}
+	for range im.Workers {
+		r.keyed = append(r.keyed, make(chan *task, 1))
+	}
+	r.take, r.stop = context.WithCancelCause(take)
+	defer r.stop(nil)
+	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, Writes: map[string]int64{}, StartedAt: time.Now()}
+	im.Meter.Phase.Store(PhaseRun)
+	if err := r.prepare(ctx); err != nil {
+		r.totals.Cause = err
+	} else if err := r.pump(ctx); err != nil {
+		return &r.totals, err
+	}
+	r.totals.Pending = s.Rows - r.totals.Counts.Sum()
+	r.totals.Requests = r.stats()
+	if r.totals.Pending > 0 && r.totals.Cause == nil {
+		r.totals.Cause = r.cause()
+	}
+	return &r.totals, r.conserve()
+}
+
+// conserve checks the first promise: rows read are the sum of the outcomes.
+func (r *run) conserve() error {
+	if r.totals.Pending < 0 {
+		return fmt.Errorf("%d rows read but %d outcomes: this is a defect of scimbulk", r.totals.Rows, r.totals.Counts.Sum())
+	}
+	if r.totals.Pending > 0 && r.totals.Cause == nil {
+		return fmt.Errorf("%d rows have no outcome and nothing says why: this is a defect of scimbulk", r.totals.Pending)
+	}
+	return nil
+}
+
+func (r *run) cause() error {
+	cause := context.Cause(r.take)
+	if errors.Is(cause, context.Canceled) {
+		return ErrInterrupted
+	}
+	return cause
+}
+
+// prepare takes over what earlier sessions did and asks the directory what it
+// needs to know before the first row.
+func (r *run) prepare(ctx context.Context) error {
+	if r.State != nil {
+		for outcome, n := range r.State.Counts() {
+			r.totals.Counts[Outcome(outcome)] = n
+		}
+		r.Meter.Resumed.Store(r.totals.Counts.Sum())
+		r.Meter.Done.Store(r.totals.Counts.Sum())
+		r.Meter.Rejected.Store(r.totals.Counts[Rejected])
+		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated])
+	}
+	var err error
+	r.directory, err = r.newLookup(ctx)
+	return err
+}
+
+// pump runs the stages: one reader, the workers, one collector. An error of the
+// collector or of the reader ends all of them.
+func (r *run) pump(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.read(ctx) })
+	g.Go(func() error {
+		defer close(r.results)
+		workers, ctx := errgroup.WithContext(ctx)
+		for i := range r.Workers {
+			workers.Go(func() error { return r.work(ctx, r.keyed[i]) })
+		}
+		return workers.Wait()
+	})
+	g.Go(r.collect)
+	return g.Wait()
+}

@@ -1,0 +1,97 @@
+// Package pipeline runs an import or an export from the first row to the last
+// outcome: bounded, resumable, and with exactly one outcome a row. What a row
+// means it asks mapping, what to do about it plan; requests it leaves to scim,
+// the checkpoint log to journal, and everything that people see to report.
+package pipeline
+
+import (
+	"time"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
+	"scimbulk/internal/scim"
+)
+
+// Outcome is what became of a row. The words are those of results.csv.
+type Outcome string
+
+// The outcomes. A row that was not reached has none and counts as pending.
+const (
+	Created     Outcome = journal.Created
+	Updated     Outcome = journal.Updated
+	Replaced    Outcome = journal.Replaced
+	Deleted     Outcome = journal.Deleted
+	Deactivated Outcome = journal.Deactivated
+	Unchanged   Outcome = journal.Unchanged
+	Skipped     Outcome = journal.Skipped
+	Rejected    Outcome = journal.Rejected
+	Unknown     Outcome = journal.Unknown
+)
+
+// Reject classes. Those of requests come from [scim.Error.Class].
+const (
+	ClassData      = "data"
+	ClassDuplicate = "duplicate"
+	ClassConflict  = "conflict"
+	ClassServer    = "server"
+)
+
+// Result is the outcome of one row, with what an administrator needs to see why.
+type Result struct {
+	Row     *rows.Row
+	Key     string
+	Op      plan.Op
+	Outcome Outcome
+	Class   string // of a reject
+	Detail  string // why, in a sentence; empty when all went well
+	Change  plan.Change
+	Doubt   bool // an earlier session had left the row in doubt
+
+	ID            string
+	Status        int // of the last answer, 0 when none was needed
+	ScimType      string
+	Attempts      int
+	CorrelationID string
+}
+
+// Recorder keeps the results of a run. The collector alone calls it, from one
+// goroutine. An error stops the run.
+type Recorder interface {
+	Record(*Result) error
+	// Flush hands what was recorded to the operating system: only then is the
+	// outcome logged, so that resume finds the files whole.
+	Flush() error
+}
+
+// Counts are the totals of a run by outcome.
+type Counts map[Outcome]int64
+
+// Sum is the number of rows that have an outcome.
+func (c Counts) Sum() int64 {
+	var sum int64
+	for _, n := range c {
+		sum += n
+	}
+	return sum
+}
+
+// Totals are what a run did, all sessions of it together.
+type Totals struct {
+	Rows      int64 // in the input
+	Counts    Counts
+	Writes    map[string]int64 // by HTTP method: sent, or for a plan announced
+	Requests  journal.Stats
+	Warnings  []string
+	Pending   int64
+	Cause     error // why a run ended early: one of the sentinels below, or a failure
+	StartedAt time.Time
+}
+
+// Endpoint is where the resources of a type live.
+func Endpoint(resource string) scim.Endpoint {
+	if resource == "Group" {
+		return scim.Groups
+	}
+	return scim.Users
+}

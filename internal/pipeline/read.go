@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
+)
+
+// doubt is what the log knows of a row that an earlier session left without an
+// outcome.
+type doubt struct{ journal.Intent }
+
+// read sends every row that has no outcome yet to a worker, or its result to
+// the collector. It ends early, and without an error, once no more rows are to
+// be taken.
+func (r *run) read(ctx context.Context) error {
+	defer r.closeQueues()
+	in, err := r.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	mapper := r.Mapping.NewMapper()
+	twins := &twins{policy: r.OnDuplicate, duplicates: r.survey.duplicates, last: map[int64]last{}}
+	doubts := r.doubts()
+	for row, err := range in.Rows(ctx) {
+		if err != nil {
+			return err
+		}
+		if r.take.Err() != nil {
+			return nil
+		}
+		t, result := r.translate(mapper, &row)
+		if t != nil {
+			result = twins.judge(t)
+			t.doubt = doubts[row.Line]
+		}
+		if r.done(row.Line) {
+			continue
+		}
+		if err := r.dispatch(ctx, t, result); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (r *run) closeQueues() {
+	close(r.open)
+	for _, queue := range r.keyed {
+		close(queue)
+	}
+}
+
+func (r *run) done(line int64) bool {
+	if r.State == nil {
+		return false
+	}
+	_, done := r.State.Done(line)
+	return done
+}
+
+func (r *run) doubts() map[int64]*doubt {
+	doubts := map[int64]*doubt{}
+	if r.State != nil {
+		for _, intent := range r.State.InDoubt() {
+			doubts[intent.Line] = &doubt{intent}
+		}
+	}
+	return doubts
+}
+
+// dispatch hands a row on. Rows that share a key go to one worker, in file
+// order; any worker takes the others.
+func (r *run) dispatch(ctx context.Context, t *task, result *Result) error {
+	if result != nil {
+		select {
+		case r.results <- result:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	queue := r.open
+	if t.shared {
+		queue = r.keyed[maphash.String(r.seed, t.record.KeyFold)%uint64(r.Workers)]
+	}
+	select {
+	case queue <- t:
+		return nil
+	case <-r.take.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// twins judges rows whose key another row has too.
+type twins struct {
+	policy     string
+	duplicates *duplicates
+	last       map[int64]last // by the line of the first row of a key
+}
+
+// last is the row of a key that counted last, and what it asked for.
+type last struct {
+	line  int64
+	asked uint64
+}
+
+// judge returns the result of a row that is not carried out because of another
+// one, or nil. A row that maps to the very same values as the one before it is
+// skipped: people paste lines twice.
+func (tw *twins) judge(t *task) *Result {
+	first := tw.duplicates.first(t.row.Line)
+	if first == 0 {
+		return nil
+	}
+	t.shared = true
+	asked := tw.digest(t)
+	before, seen := tw.last[first]
+	switch {
+	case tw.policy == DuplicateRejectAll && first == t.row.Line:
+		return duplicate(t, "another row below has the same key, and with --on-duplicate reject-all none of them counts")
+	case tw.policy == DuplicateRejectAll:
+		return duplicate(t, fmt.Sprintf("line %d has the same key, and with --on-duplicate reject-all none of them counts", first))
+	case seen && before.asked == asked:
+		result := duplicate(t, fmt.Sprintf("line %d has the same key and the same values", before.line))
+		result.Outcome, result.Class, result.Change.Action = Skipped, "", plan.ActSkip
+		return result
+	case seen && tw.policy != DuplicateApply:
+		return duplicate(t, fmt.Sprintf("line %d has the same key and comes first (--on-duplicate apply carries all of them out)", before.line))
+	}
+	tw.last[first] = last{t.row.Line, asked}
+	return nil
+}
+
+func duplicate(t *task, detail string) *Result {
+	return &Result{
+		Row: t.row, Key: t.record.Key, Op: t.op, Outcome: Rejected, Class: ClassDuplicate, Detail: detail,
+		Change: plan.Change{Action: plan.ActReject, Class: ClassDuplicate, Reason: detail},
+	}
+}
+
+// digest tells rows that ask for the same values from those that do not.
+func (tw *twins) digest(t *task) uint64 {
+	values := scim.Object{"op": string(t.op)}
+	for _, a := range t.record.Assignments {
+		values[fmt.Sprintf("%s %d", a.Target.Path, a.Mode)] = a.Value
+	}
+	text, err := scim.Encode(values)
+	if err != nil {
+		return uint64(t.row.Line) // like no other
+	}
+	return maphash.Bytes(tw.duplicates.seed, text)
+}

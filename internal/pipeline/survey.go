@@ -1,0 +1,85 @@
+package pipeline
+
+import (
+	"context"
+
+	"scimbulk/internal/mapping"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
+)
+
+// Survey is what reading the input once through the mapping shows, before
+// anything changes.
+type Survey struct {
+	Rows     int64 // data records, faulty ones counted
+	Faulty   int64 // rows that cannot be used
+	Removals int64 // rows whose operation is delete or deactivate
+	Shared   int64 // rows whose key another row has too
+
+	duplicates *duplicates
+}
+
+// Survey reads the whole input through the mapping. It holds 12 bytes a row.
+func (im *Import) Survey(ctx context.Context) (*Survey, error) {
+	in, err := im.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	s := &Survey{duplicates: newDuplicates()}
+	mapper := im.Mapping.NewMapper()
+	for row, err := range in.Rows(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		s.add(im.translate(mapper, &row))
+		im.Meter.Done.Add(1)
+	}
+	s.duplicates.find()
+	s.Shared = int64(len(s.duplicates.twins))
+	im.Meter.Done.Store(0)
+	im.Meter.Total.Store(s.Rows)
+	return s, ctx.Err()
+}
+
+func (s *Survey) add(t *task, fault *Result) {
+	s.Rows++
+	if fault != nil {
+		s.Faulty++
+		return
+	}
+	s.duplicates.add(t.record.KeyFold, t.row.Line)
+	if t.op == plan.Delete || t.op == plan.Deactivate {
+		s.Removals++
+	}
+}
+
+// task is a row on its way to a worker.
+type task struct {
+	row    *rows.Row
+	record *mapping.Record
+	op     plan.Op
+	shared bool // another row has the same key
+	doubt  *doubt
+}
+
+// translate maps a row. It returns a task, or the result of a row that cannot
+// be used.
+func (im *Import) translate(mapper *mapping.Mapper, row *rows.Row) (*task, *Result) {
+	if row.Err != nil {
+		return nil, faulty(row, "", row.Err)
+	}
+	record, err := mapper.Map(row)
+	if err != nil {
+		return nil, faulty(row, "", err)
+	}
+	op, err := plan.ParseOp(record.Op)
+	if err != nil {
+		return nil, faulty(row, record.Key, err)
+	}
+	return &task{row: row, record: record, op: op}, nil
+}
+
+func faulty(row *rows.Row, key string, err error) *Result {
+	return &Result{Row: row, Key: key, Outcome: Rejected, Class: ClassData, Detail: err.Error()}
+}

@@ -1,0 +1,427 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
+)
+
+// work carries out rows until there are no more, or none are to be taken. A row
+// that it does not carry out stays pending.
+func (r *run) work(ctx context.Context, keyed <-chan *task) error {
+	open := r.open
+	for open != nil || keyed != nil {
+		var t *task
+		var ok bool
+		select {
+		case t, ok = <-open:
+			if !ok {
+				open = nil
+			}
+		case t, ok = <-keyed:
+			if !ok {
+				keyed = nil
+			}
+		}
+		if !ok || r.take.Err() != nil {
+			continue
+		}
+		if err := r.workOn(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) workOn(ctx context.Context, t *task) error {
+	result, err := newRow(r, t).carryOut(ctx)
+	if err != nil {
+		r.stop(err)
+		return nil
+	}
+	r.watch(result)
+	select {
+	case r.results <- result:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// watch stops a run whose directory fails row after row: what cannot be served
+// now is better done later than rejected.
+func (r *run) watch(result *Result) {
+	if result.Class != ClassServer {
+		r.failures.Store(0)
+		return
+	}
+	if most := int64(max(20, 2*r.Workers)); r.failures.Add(1) >= most {
+		r.stop(fmt.Errorf("the directory failed on %d rows in a row, the last time with: %s", most, result.Detail))
+	}
+}
+
+// maxRounds bounds how often a row looks, decides and sends before it gives up
+// on a directory that keeps changing its mind.
+const maxRounds = 5
+
+// row is one row in the hands of a worker.
+type row struct {
+	*run
+	*task
+	result *Result
+	have   *plan.Current
+	change plan.Change
+	// sent is the last write that the directory may have carried out without
+	// our knowing; "" when there is none.
+	sent   plan.Action
+	absent bool // a look-up before the write that is in doubt found nothing
+	since  time.Time
+	step   int
+}
+
+func newRow(r *run, t *task) *row {
+	w := &row{run: r, task: t, result: &Result{Row: t.row, Key: t.record.Key, Op: t.op}}
+	if t.doubt != nil {
+		w.result.Doubt = true
+		w.sent, w.absent, w.since, w.step = plan.Action(t.doubt.Op), t.doubt.Absent, t.doubt.At, t.doubt.Step+1
+	}
+	return w
+}
+
+// carryOut looks the resource up, decides, and writes, again if need be. An
+// error is one that stops the run: the row has no outcome then.
+func (w *row) carryOut(ctx context.Context) (*Result, error) {
+	for round := range maxRounds {
+		err := w.look(ctx, round > 0 || w.shared || w.sent != "")
+		if err != nil {
+			return w.failedLookup(err)
+		}
+		w.decide()
+		if !w.change.Action.Writes() {
+			return w.settled(), nil
+		}
+		if w.DryRun {
+			return w.announce(), nil
+		}
+		if done, err := w.write(ctx); done || err != nil {
+			return w.result, err
+		}
+	}
+	return w.giveUp(), nil
+}
+
+func (w *row) look(ctx context.Context, fresh bool) error {
+	var err error
+	w.have, err = w.directory.find(ctx, w.record, fresh)
+	return err
+}
+
+func (w *row) decide() {
+	if w.have == nil && w.record.MatchBy == "id" && (w.op == plan.Upsert || w.op == plan.Create) && w.sent == "" {
+		w.change = plan.Change{Action: plan.ActReject, Class: "missing",
+			Reason: "the directory has nothing with this id (--match userName finds people by name and creates those who are missing)"}
+		return
+	}
+	w.change = w.Rules.Decide(plan.Wish{Op: w.op, Assignments: w.record.Assignments}, w.have)
+}
+
+// settled is the outcome of a row that needs no write, or no further one: what
+// was in doubt has turned out to have happened.
+func (w *row) settled() *Result {
+	res := w.result
+	res.Change, res.ID = w.change, w.change.ID
+	if w.sent != "" && w.change.Action != plan.ActReject {
+		res.Outcome = w.label()
+		return res
+	}
+	switch w.change.Action {
+	case plan.ActNothing:
+		res.Outcome = Unchanged
+	case plan.ActSkip:
+		res.Outcome, res.Detail = Skipped, w.change.Reason
+	default:
+		res.Outcome, res.Class, res.Detail = Rejected, w.change.Class, w.change.Reason
+	}
+	return res
+}
+
+// label names what a write that was in doubt has done. A resource that is there
+// is ours if it was seen absent before, or if it is not older than the intent
+// by the directory's own clock.
+func (w *row) label() Outcome {
+	if w.sent == plan.ActCreate && !w.absent && !w.youngerThan("created") {
+		return Unchanged
+	}
+	return outcomeOf(w.sent)
+}
+
+// clockSlack is what a time in whole seconds and the way of a request may hide.
+const clockSlack = 2 * time.Second
+
+func (w *row) youngerThan(member string) bool {
+	if w.have == nil {
+		return false
+	}
+	text, _ := valueAt(w.have.Object, scim.Path{Attr: "meta", Sub: member}).(string)
+	at, err := time.Parse(time.RFC3339, text)
+	return err == nil && !at.Before(w.since.Add(-clockSlack))
+}
+
+func outcomeOf(action plan.Action) Outcome {
+	switch action {
+	case plan.ActCreate:
+		return Created
+	case plan.ActUpdate:
+		return Updated
+	case plan.ActReplace:
+		return Replaced
+	case plan.ActDelete:
+		return Deleted
+	case plan.ActDeactivate:
+		return Deactivated
+	}
+	return Unchanged
+}
+
+// announce is what a dry run says of a row that would be written.
+func (w *row) announce() *Result {
+	w.result.Change, w.result.ID, w.result.Outcome = w.change, w.change.ID, outcomeOf(w.change.Action)
+	return w.result
+}
+
+// write records the intent and sends the request. It says whether the row has
+// its outcome; if not, another look is needed.
+func (w *row) write(ctx context.Context) (done bool, err error) {
+	if err := w.allow(); err != nil {
+		return false, err
+	}
+	body, err := w.body()
+	if err != nil {
+		return false, err
+	}
+	intent := w.intent()
+	if err := w.Log.Intend(ctx, []journal.Intent{intent}); err != nil {
+		return false, err
+	}
+	if w.sent == "" {
+		w.absent, w.since = w.have == nil, intent.At
+	}
+	resp, err := w.send(ctx, body)
+	w.result.Change = w.change
+	if err != nil {
+		return w.failedWrite(ctx, err, intent)
+	}
+	w.accept(resp)
+	return true, nil
+}
+
+func (w *row) intent() journal.Intent {
+	w.step++
+	return journal.Intent{
+		Line: w.row.Line, Step: w.step - 1, Key: journal.HashKey(w.Run, w.record.KeyFold),
+		Op: string(w.change.Action), At: w.clock.now(), Absent: w.have == nil,
+	}
+}
+
+// allow holds removals to --max-deletes: what the file asks for was counted
+// before the run, what an update turns out to do is counted here.
+func (w *row) allow() error {
+	if !turnsOff(&w.change) || w.sent == w.change.Action {
+		return nil
+	}
+	if n := w.turnedOff.Add(1); w.MaxDeletes.Exceeded(n, w.survey.Rows) {
+		return ErrMaxDeletes
+	}
+	return nil
+}
+
+// turnsOff says whether a change removes a person or turns one inactive.
+func turnsOff(c *plan.Change) bool {
+	if c.Action == plan.ActDelete || c.Action == plan.ActDeactivate {
+		return true
+	}
+	if c.Action != plan.ActUpdate && c.Action != plan.ActReplace {
+		return false
+	}
+	for _, d := range c.Differences {
+		if d.Path == "active" && d.New == false {
+			return true
+		}
+	}
+	return false
+}
+
+// body encodes what the request sends, once: a request that is repeated repeats
+// its bytes.
+func (w *row) body() ([]byte, error) {
+	switch {
+	case w.change.Body != nil:
+		return scim.Encode(w.change.Body)
+	case w.change.Patch != nil:
+		return scim.EncodePatch(w.change.Patch)
+	}
+	return nil, nil
+}
+
+func (w *row) send(ctx context.Context, body []byte) (*scim.Response, error) {
+	ifMatch := w.change.Version
+	if w.noIfMatch.Load() {
+		ifMatch = ""
+	}
+	endpoint := Endpoint(w.Resource)
+	switch writeMethod(&w.change) {
+	case http.MethodPost:
+		return w.Client.Create(ctx, endpoint, body)
+	case http.MethodPut:
+		return w.Client.Replace(ctx, endpoint, w.change.ID, body, ifMatch)
+	case http.MethodPatch:
+		return w.Client.Patch(ctx, endpoint, w.change.ID, body, ifMatch)
+	default:
+		return w.Client.Delete(ctx, endpoint, w.change.ID, ifMatch)
+	}
+}
+
+// writeMethod is the HTTP method that carries a change out, "" for none.
+func writeMethod(c *plan.Change) string {
+	switch {
+	case c.Action == plan.ActCreate:
+		return http.MethodPost
+	case c.Action == plan.ActDelete:
+		return http.MethodDelete
+	case c.Body != nil:
+		return http.MethodPut
+	case c.Patch != nil:
+		return http.MethodPatch
+	}
+	return ""
+}
+
+func (w *row) accept(resp *scim.Response) {
+	w.clock.set(resp.Date)
+	res := w.result
+	res.Outcome = outcomeOf(w.change.Action)
+	if w.sent == plan.ActCreate && w.label() == Created {
+		res.Outcome = Created // and then brought to what the row asks for
+	}
+	res.ID = w.change.ID
+	if resp.Resource.ID != "" {
+		res.ID = resp.Resource.ID
+	}
+	res.Status, res.CorrelationID = resp.Status, resp.CorrelationID
+	res.Attempts += resp.Attempts
+}
+
+// failedWrite decides what an answer that is not a success means: an outcome, a
+// further look, or the end of the run.
+func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent) (done bool, fatal error) {
+	var failed *scim.Error
+	if !errors.As(err, &failed) {
+		return false, err
+	}
+	w.note(failed)
+	switch {
+	case ctx.Err() != nil:
+		return false, ErrInterrupted
+	case failed.Verdict() == scim.InDoubt:
+		w.sent = w.change.Action
+		return false, w.waitForLateWrites(ctx)
+	case pointless(failed):
+		return false, errors.Join(err, w.Log.Withdraw([]journal.Intent{intent}))
+	case failed.VersionConflict():
+		return false, w.mistrustVersions(ctx)
+	case failed.Status == http.StatusNotFound && w.have != nil:
+		return false, nil // gone since the look-up
+	case failed.Uniqueness() && w.have == nil:
+		return w.taken(ctx, failed)
+	}
+	w.reject(failed)
+	return true, nil
+}
+
+func (w *row) note(failed *scim.Error) {
+	res := w.result
+	res.Status, res.ScimType, res.CorrelationID = failed.Status, failed.ScimType, failed.CorrelationID
+	res.Attempts += failed.Attempts
+}
+
+func (w *row) reject(failed *scim.Error) {
+	w.result.Outcome, w.result.Class, w.result.Detail = Rejected, failed.Class(), failed.Error()
+	if w.have != nil {
+		w.result.ID = w.have.ID
+	}
+}
+
+// pointless says whether an error would meet every other row too.
+func pointless(failed *scim.Error) bool {
+	return failed.Status == http.StatusUnauthorized || failed.Status == 0 && failed.Verdict() == scim.NotProcessed
+}
+
+// taken handles a 409 for a key that a look-up did not find: somebody else was
+// quicker, nobody had looked, or the directory hides who has it.
+func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal error) {
+	if err := w.look(ctx, true); err != nil {
+		_, fatal = w.failedLookup(err)
+		return fatal == nil, fatal
+	}
+	if w.have == nil {
+		w.reject(failed)
+		w.result.Detail += "; no look-up finds who has it, perhaps a deleted or hidden account"
+		return true, nil
+	}
+	return false, nil
+}
+
+// mistrustVersions stops sending If-Match where a version that was read just
+// now is refused: some servers hand out weak tags and compare them strongly.
+func (w *row) mistrustVersions(ctx context.Context) error {
+	refused := w.change.Version
+	if err := w.look(ctx, true); err != nil {
+		_, fatal := w.failedLookup(err)
+		return fatal
+	}
+	if w.have != nil && w.have.Version == refused {
+		w.noIfMatch.Store(true)
+	}
+	return nil
+}
+
+// failedLookup rejects the row, or stops the run where looking is pointless.
+func (w *row) failedLookup(err error) (*Result, error) {
+	var ambiguous *ambiguousError
+	if errors.As(err, &ambiguous) {
+		w.result.Outcome, w.result.Class, w.result.Detail = Rejected, ClassConflict, err.Error()
+		return w.result, nil
+	}
+	var failed *scim.Error
+	if !errors.As(err, &failed) || pointless(failed) || failed.Status == http.StatusForbidden || failed.Status == http.StatusNotFound {
+		return nil, err
+	}
+	if w.sent != "" {
+		return w.unknown(err.Error()), nil
+	}
+	w.note(failed)
+	w.reject(failed)
+	return w.result, nil
+}
+
+func (w *row) unknown(why string) *Result {
+	w.result.Outcome = Unknown
+	w.result.Detail = fmt.Sprintf("a %s may have been carried out and cannot be verified: %s", w.sent, why)
+	return w.result
+}
+
+// giveUp ends a row that no number of rounds has settled.
+func (w *row) giveUp() *Result {
+	if w.sent == plan.ActCreate && w.have == nil {
+		return w.unknown("the directory did not answer and shows no such resource")
+	}
+	w.result.Outcome, w.result.Class = Rejected, ClassServer
+	w.result.Detail = fmt.Sprintf("the directory did not carry the %s out in %d attempts", w.change.Action, maxRounds)
+	return w.result
+}

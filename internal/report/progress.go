@@ -1,0 +1,182 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"scimbulk/internal/pipeline"
+)
+
+// Progress modes, as --progress takes them. Auto is a bar on a terminal and
+// plain lines elsewhere.
+const (
+	ProgressAuto  = "auto"
+	ProgressBar   = "bar"
+	ProgressPlain = "plain"
+	ProgressNone  = "none"
+)
+
+// How often the bar is drawn, and a plain line written.
+const (
+	barEvery   = 200 * time.Millisecond
+	plainEvery = 10 * time.Second
+)
+
+// Progress shows a meter until it is stopped. One goroutine reads the meter, so
+// that showing costs the run nothing.
+type Progress struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// StartProgress begins to show a meter on out. noun is what is counted, in the
+// plural.
+func StartProgress(mode string, out io.Writer, meter *pipeline.Meter, noun string) *Progress {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Progress{cancel: cancel, done: make(chan struct{})}
+	var show func(final bool)
+	every := plainEvery
+	switch mode {
+	case ProgressBar:
+		show, every = newBar(out, meter, noun).show, barEvery
+	case ProgressPlain:
+		show = (&plain{out: out, meter: meter, noun: noun, started: time.Now()}).show
+	default:
+		close(p.done)
+		return p
+	}
+	go func() {
+		defer close(p.done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				show(false)
+			case <-ctx.Done():
+				show(true)
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// Stop shows the last state and ends.
+func (p *Progress) Stop() {
+	p.cancel()
+	<-p.done
+}
+
+// bar draws a progress bar. A phase, and the first sight of a total, begin a
+// new one, so that its rate and ETA are of that phase alone.
+type bar struct {
+	out   io.Writer
+	meter *pipeline.Meter
+	noun  string
+
+	bar   *progressbar.ProgressBar
+	phase int32
+	total int64
+	base  int64 // done before the bar began
+}
+
+func newBar(out io.Writer, meter *pipeline.Meter, noun string) *bar {
+	return &bar{out: out, meter: meter, noun: noun, phase: -1}
+}
+
+func (b *bar) show(final bool) {
+	phase, total := b.meter.Phase.Load(), b.meter.Total.Load()
+	if b.bar == nil || phase != b.phase || total != b.total {
+		b.begin(phase, total)
+	}
+	_ = b.bar.Set64(b.meter.Done.Load() - b.base) // a bar that cannot be drawn is no reason to stop
+	b.bar.Describe(b.describe())
+	if final {
+		b.end()
+	}
+}
+
+func (b *bar) begin(phase int32, total int64) {
+	if b.bar != nil {
+		b.end()
+	}
+	b.phase, b.total, b.base = phase, total, b.meter.Resumed.Load()
+	most := total - b.base
+	if most <= 0 {
+		most = -1
+	}
+	b.bar = progressbar.NewOptions64(most,
+		progressbar.OptionSetWriter(b.out),
+		progressbar.OptionSetElapsedTime(most > 0),
+		progressbar.OptionSetPredictTime(most > 0),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString(b.noun),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionSpinnerCustom([]string{" "}),
+		progressbar.OptionSetSpinnerChangeInterval(0), // no goroutine of its own
+		progressbar.OptionThrottle(barEvery/2),
+		progressbar.OptionClearOnFinish(),
+	)
+}
+
+func (b *bar) end() {
+	_ = b.bar.Clear()
+	_ = b.bar.Exit()
+}
+
+func (b *bar) describe() string {
+	text := phaseName(b.phase)
+	if resumed := b.meter.Resumed.Load(); resumed > 0 {
+		text += fmt.Sprintf(" (resumed at %d)", resumed)
+	}
+	if rejected := b.meter.Rejected.Load(); rejected > 0 {
+		text += fmt.Sprintf(", %d rejected", rejected)
+	}
+	return text
+}
+
+func phaseName(phase int32) string {
+	switch phase {
+	case pipeline.PhaseCheck:
+		return "checking"
+	case pipeline.PhaseRead:
+		return "reading"
+	case pipeline.PhaseWrite:
+		return "writing"
+	}
+	return "importing"
+}
+
+// plain writes a line now and then, for logs.
+type plain struct {
+	out     io.Writer
+	meter   *pipeline.Meter
+	noun    string
+	started time.Time
+}
+
+func (p *plain) show(final bool) {
+	if final {
+		return
+	}
+	done, total, seconds := p.meter.Done.Load(), p.meter.Total.Load(), time.Since(p.started).Seconds()
+	rate := float64(done-p.meter.Resumed.Load()) / seconds
+	line := fmt.Sprintf("%s: %d", phaseName(p.meter.Phase.Load()), done)
+	if total > 0 {
+		line += fmt.Sprintf(" of %d", total)
+	}
+	line += fmt.Sprintf(" %s, %.1f/s", p.noun, rate)
+	if rejected := p.meter.Rejected.Load(); rejected > 0 {
+		line += fmt.Sprintf(", %d rejected", rejected)
+	}
+	if rate > 0 && total > done {
+		line += fmt.Sprintf(", about %s left", time.Duration(float64(total-done)/rate*float64(time.Second)).Round(time.Second))
+	}
+	fmt.Fprintln(p.out, line)
+}

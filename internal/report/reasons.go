@@ -1,0 +1,59 @@
+package report
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Reasons counts why rows were rejected, whatever line or value they name.
+type Reasons struct {
+	counts map[Reason]int64
+}
+
+// Reason is a kind of reject.
+type Reason struct{ Class, Text string }
+
+// mostReasons bounds what is kept apart: a directory that puts the time in its
+// error messages must not fill the memory.
+const mostReasons = 1000
+
+var (
+	place  = regexp.MustCompile(`^\S+:\d+(:\d+)?: `)
+	quoted = regexp.MustCompile(`"[^"]*"`)
+	number = regexp.MustCompile(`\b\d+\b`)
+)
+
+// Add counts a reject.
+func (r *Reasons) Add(class, detail string) {
+	if r.counts == nil {
+		r.counts = map[Reason]int64{}
+	}
+	text, _, _ := strings.Cut(detail, "\n")
+	text = place.ReplaceAllString(text, "")
+	text = quoted.ReplaceAllString(text, `"…"`)
+	text = number.ReplaceAllString(text, "…")
+	reason := Reason{class, text}
+	if _, known := r.counts[reason]; !known && len(r.counts) >= mostReasons {
+		reason.Text = "other reasons"
+	}
+	r.counts[reason]++
+}
+
+// Commonest returns the commonest reasons, at most n, with their counts.
+func (r *Reasons) Commonest(n int) ([]Reason, []int64) {
+	var reasons []Reason
+	for reason := range r.counts {
+		reasons = append(reasons, reason)
+	}
+	slices.SortFunc(reasons, func(a, b Reason) int {
+		return cmp.Or(-cmp.Compare(r.counts[a], r.counts[b]), cmp.Compare(a.Class, b.Class), cmp.Compare(a.Text, b.Text))
+	})
+	reasons = reasons[:min(n, len(reasons))]
+	counts := make([]int64, len(reasons))
+	for i, reason := range reasons {
+		counts[i] = r.counts[reason]
+	}
+	return reasons, counts
+}

@@ -1,0 +1,42 @@
+// Package report shows what a run plans, does and has done: the change set, the
+// progress, the summary and the result files. What there is to show it gets
+// from pipeline.
+package report
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// Names of the files in a run's directory.
+const (
+	ResultsFile = "results.csv"
+	SummaryFile = "summary.json"
+	PlanFile    = "plan.jsonl"
+)
+
+// privateFile creates a file that only its owner may read, in place of an
+// older one.
+func privateFile(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+}
+
+// writeAside writes a file beside its place and moves it there when it is
+// whole and on disk, so that nobody sees half of it.
+func writeAside(path string, content []byte) error {
+	aside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(aside.Name()) // no-op once it has moved
+	if _, err = aside.Write(content); err == nil {
+		err = aside.Sync()
+	}
+	if closeErr := aside.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(aside.Name(), path)
+}

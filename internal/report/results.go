@@ -1,0 +1,251 @@
+package report
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/gocarina/gocsv"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/rows"
+)
+
+// resultRow is a line of results.csv.
+type resultRow struct {
+	Line          int64  `csv:"line"`
+	Key           string `csv:"key"`
+	Op            string `csv:"op"`
+	Outcome       string `csv:"outcome"`
+	ID            string `csv:"id"`
+	Status        string `csv:"status"`
+	ScimType      string `csv:"scim_type"`
+	Detail        string `csv:"detail"`
+	Attempts      int    `csv:"attempts"`
+	CorrelationID string `csv:"correlation_id"`
+}
+
+// rejectColumns are what rejects.csv adds to the cells of a row. Columns that
+// begin with _ are never mapped, so that the file can be fed straight back.
+var rejectColumns = [...]string{"_line", "_class", "_error"}
+
+// Files writes results.csv and the rejects of a run. It is not safe for
+// concurrent use: the collector of the run alone calls it.
+type Files struct {
+	Reasons Reasons
+
+	dir     string
+	format  *rows.Reader // the input, for its header and dialect
+	batch   []*resultRow
+	results *os.File
+	out     *bufio.Writer
+	csv     *gocsv.SafeCSVWriter
+
+	rejectsFile *os.File
+	rejectsOut  *bufio.Writer
+	rejects     *rows.Writer
+	earlier     bool // rejects of earlier sessions are there
+}
+
+// NewFiles starts the result files of a run in a directory. in is the input,
+// whose header the rejects repeat. With the state of earlier sessions it goes
+// on with their files, without the lines whose outcome did not reach the log:
+// those rows are in doubt and get their line again.
+func NewFiles(dir string, in *rows.Reader, state *journal.State) (*Files, error) {
+	f := &Files{dir: dir, format: in}
+	if state != nil {
+		if err := f.keep(state); err != nil {
+			return nil, err
+		}
+	}
+	path := filepath.Join(dir, ResultsFile)
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, os.ErrNotExist)
+	if f.results, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return nil, err
+	}
+	f.out = bufio.NewWriter(f.results)
+	f.csv = gocsv.NewSafeCSVWriter(csv.NewWriter(f.out))
+	if fresh {
+		if err := gocsv.MarshalCSV([]*resultRow{}, f.csv); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// RejectsPath is where the rejects go: rejects.jsonl for JSONL input.
+func (f *Files) RejectsPath() string {
+	if f.format.Format() == rows.JSONL {
+		return filepath.Join(f.dir, "rejects.jsonl")
+	}
+	return filepath.Join(f.dir, "rejects.csv")
+}
+
+// ResultsPath is where the outcomes go.
+func (f *Files) ResultsPath() string { return filepath.Join(f.dir, ResultsFile) }
+
+// Record takes one result.
+func (f *Files) Record(r *pipeline.Result) error {
+	row := &resultRow{
+		Line: r.Row.Line, Key: r.Key, Op: string(r.Op), Outcome: string(r.Outcome), ID: r.ID,
+		ScimType: r.ScimType, Detail: r.Detail, Attempts: r.Attempts, CorrelationID: r.CorrelationID,
+	}
+	if r.Status > 0 {
+		row.Status = strconv.Itoa(r.Status)
+	}
+	f.batch = append(f.batch, row)
+	if r.Outcome != pipeline.Rejected {
+		return nil
+	}
+	f.Reasons.Add(r.Class, r.Detail)
+	return f.reject(r)
+}
+
+func (f *Files) reject(r *pipeline.Result) error {
+	if f.rejects == nil {
+		if err := f.openRejects(); err != nil {
+			return err
+		}
+	}
+	return f.rejects.Write(r.Row, strconv.FormatInt(r.Row.Line, 10), r.Class, r.Detail)
+}
+
+func (f *Files) openRejects() (err error) {
+	if f.rejectsFile, err = os.OpenFile(f.RejectsPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
+	f.rejectsOut = bufio.NewWriter(f.rejectsFile)
+	var out io.Writer = f.rejectsOut
+	header := &headerSkipper{out: out, skip: f.earlier}
+	f.rejects, err = rows.NewWriter(header, f.format, rejectColumns[:]...)
+	if err == nil {
+		err = f.rejects.Flush()
+	}
+	header.skip = false
+	return err
+}
+
+// headerSkipper leaves the header out where the file has one already.
+type headerSkipper struct {
+	out  io.Writer
+	skip bool
+}
+
+func (h *headerSkipper) Write(p []byte) (int, error) {
+	if h.skip {
+		return len(p), nil
+	}
+	return h.out.Write(p)
+}
+
+// Flush hands everything that was recorded to the operating system.
+func (f *Files) Flush() error {
+	if err := gocsv.MarshalCSVWithoutHeaders(f.batch, f.csv); err != nil {
+		return err
+	}
+	f.batch = f.batch[:0]
+	if err := f.out.Flush(); err != nil || f.rejects == nil {
+		return err
+	}
+	return errors.Join(f.rejects.Flush(), f.rejectsOut.Flush())
+}
+
+// Close makes the files durable.
+func (f *Files) Close() error {
+	err := errors.Join(f.Flush(), f.results.Sync(), f.results.Close())
+	if f.rejectsFile != nil {
+		err = errors.Join(err, f.rejectsFile.Sync(), f.rejectsFile.Close())
+	}
+	return err
+}
+
+// keep rewrites the files of earlier sessions, each line whose row has its
+// outcome in the log.
+func (f *Files) keep(state *journal.State) error {
+	logged := func(line string) bool {
+		n, err := strconv.ParseInt(line, 10, 64)
+		if err != nil {
+			return false
+		}
+		_, done := state.Done(n)
+		return done
+	}
+	if err := f.keepResults(logged); err != nil {
+		return err
+	}
+	if f.format.Format() == rows.JSONL {
+		return f.keepRejectLines(logged)
+	}
+	return f.keepRejects(logged)
+}
+
+func (f *Files) keepResults(logged func(line string) bool) error {
+	return filterCSV(f.ResultsPath(), ',', func(record []string) bool {
+		return len(record) == 10 && logged(record[0])
+	})
+}
+
+func (f *Files) keepRejects(logged func(line string) bool) error {
+	f.earlier = true
+	err := filterCSV(f.RejectsPath(), f.format.Delimiter(), func(record []string) bool {
+		at := len(record) - len(rejectColumns)
+		if at < 0 || !logged(record[at]) {
+			return false
+		}
+		f.Reasons.Add(record[at+1], record[at+2])
+		return true
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		f.earlier, err = false, nil
+	}
+	return err
+}
+
+// filterCSV rewrites a file: its header, and the records that keep chooses. A
+// record torn by a crash is at the end, and goes.
+func filterCSV(path string, comma rune, keep func(record []string) bool) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	r := csv.NewReader(bufio.NewReader(in))
+	r.Comma, r.FieldsPerRecord = comma, -1
+	return rewrite(path, func(out io.Writer) error {
+		w := csv.NewWriter(out)
+		w.Comma = comma
+		for first := true; ; first = false {
+			record, err := r.Read()
+			if err != nil {
+				w.Flush()
+				return w.Error()
+			}
+			if first || keep(record) {
+				if err := w.Write(record); err != nil {
+					return err
+				}
+			}
+		}
+	})
+}
+
+// rewrite replaces a file by what fill writes, whole or not at all.
+func rewrite(path string, fill func(io.Writer) error) error {
+	aside, err := privateFile(path + ".new")
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(aside)
+	err = errors.Join(fill(out), out.Flush(), aside.Sync(), aside.Close())
+	if err != nil {
+		os.Remove(aside.Name())
+		return err
+	}
+	return os.Rename(aside.Name(), path)
+}

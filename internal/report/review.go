@@ -1,0 +1,286 @@
+package report
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
+)
+
+// shownChanges is how many changes a plan shows on the terminal; all of them
+// are in the plan file.
+const shownChanges = 200
+
+// PlanHeader is the first line of a plan file: what the plan was made for.
+type PlanHeader struct {
+	Format   int       `json:"format"`
+	Run      string    `json:"run"`
+	Target   string    `json:"target"`
+	Provider string    `json:"provider"`
+	Resource string    `json:"resource"`
+	Input    *Input    `json:"input,omitempty"`
+	Created  time.Time `json:"created"`
+}
+
+// PlanFormat is the version of the plan file.
+const PlanFormat = 1
+
+// planLine is a change in a plan file.
+type planLine struct {
+	Line     int64                 `json:"line"`
+	Op       plan.Action           `json:"op"`
+	Resource string                `json:"resource"`
+	Key      string                `json:"key"`
+	ID       string                `json:"id,omitzero"`
+	Version  string                `json:"version,omitzero"`
+	Before   scim.Object           `json:"before,omitzero"`
+	After    scim.Object           `json:"after,omitzero"`
+	Patch    []scim.PatchOperation `json:"patch,omitzero"`
+	Body     scim.Object           `json:"body,omitzero"`
+}
+
+// Review takes the decisions of a dry run: it shows them, saves them as a plan
+// file, and writes the rejects beside it. It is not safe for concurrent use.
+type Review struct {
+	Files  *Files
+	header PlanHeader
+	shown  int
+	hidden int64
+	screen io.Writer
+	colour bool
+	file   *os.File
+	out    *bufio.Writer
+}
+
+// NewReview starts a plan in a run's directory. Changes are shown on screen
+// unless it is nil.
+func NewReview(dir string, header PlanHeader, files *Files, screen io.Writer, colour bool) (*Review, error) {
+	file, err := privateFile(filepath.Join(dir, PlanFile))
+	if err != nil {
+		return nil, err
+	}
+	r := &Review{Files: files, header: header, screen: screen, colour: colour, file: file, out: bufio.NewWriter(file)}
+	return r, r.writeLine(header)
+}
+
+// Path is where the plan file is.
+func (r *Review) Path() string { return r.file.Name() }
+
+// Record takes one decision.
+func (r *Review) Record(result *pipeline.Result) error {
+	if err := r.show(result); err != nil {
+		return err
+	}
+	if result.Outcome == pipeline.Rejected {
+		r.Files.Reasons.Add(result.Class, result.Detail)
+		return r.Files.reject(result)
+	}
+	if !result.Change.Action.Writes() {
+		return nil
+	}
+	return r.writeLine(r.lineOf(result))
+}
+
+func (r *Review) lineOf(result *pipeline.Result) planLine {
+	c := &result.Change
+	line := planLine{
+		Line: result.Row.Line, Op: c.Action, Resource: r.header.Resource, Key: result.Key, ID: c.ID, Version: c.Version,
+		Patch: c.Patch, Body: c.Body,
+	}
+	secrets := false
+	if c.Action != plan.ActCreate {
+		line.Before, line.After = scim.Object{}, scim.Object{}
+	}
+	for _, d := range c.Differences {
+		if secrets = secrets || d.Secret; d.Secret || line.Before == nil {
+			continue
+		}
+		line.Before[d.Path], line.After[d.Path] = d.Old, d.New
+	}
+	if secrets {
+		line.withholdSecrets(c)
+	}
+	return line
+}
+
+// withholdSecrets takes what may not be saved out of a line: a plan file is
+// read by people and kept.
+func (l *planLine) withholdSecrets(c *plan.Change) {
+	if l.Body != nil {
+		l.Body = scim.Clone(l.Body).(scim.Object)
+	}
+	for _, d := range c.Differences {
+		if !d.Secret {
+			continue
+		}
+		delete(l.Body, d.Path)
+		var kept []scim.PatchOperation
+		for _, op := range l.Patch {
+			if op.Path != d.Path {
+				kept = append(kept, op)
+			}
+		}
+		l.Patch = kept
+	}
+}
+
+func (r *Review) writeLine(v any) error {
+	b, err := scim.Encode(v)
+	if err != nil {
+		return err
+	}
+	if _, err := r.out.Write(b); err != nil {
+		return err
+	}
+	return r.out.WriteByte('\n')
+}
+
+// Flush hands everything to the operating system.
+func (r *Review) Flush() error { return errors.Join(r.out.Flush(), r.Files.Flush()) }
+
+// Close makes the plan file durable.
+func (r *Review) Close() error {
+	return errors.Join(r.Flush(), r.file.Sync(), r.file.Close())
+}
+
+// Signs and colours of the changes.
+const (
+	green  = "\x1b[32m"
+	yellow = "\x1b[33m"
+	red    = "\x1b[31m"
+	plainC = "\x1b[0m"
+)
+
+func sign(a plan.Action) (mark, colour string) {
+	switch a {
+	case plan.ActCreate:
+		return "+", green
+	case plan.ActDelete:
+		return "-", red
+	case plan.ActReject:
+		return "!", red
+	case plan.ActSkip:
+		return "=", ""
+	}
+	return "~", yellow
+}
+
+// show prints a line for a row that changes something or cannot.
+func (r *Review) show(result *pipeline.Result) error {
+	c := &result.Change
+	if r.screen == nil || c.Action == plan.ActNothing {
+		return nil
+	}
+	if r.shown++; r.shown > shownChanges {
+		r.hidden++
+		return nil
+	}
+	mark, colour := sign(c.Action)
+	text := fmt.Sprintf("%s %-10s line %-5d %s", mark, c.Action, result.Row.Line, result.Key)
+	if details := r.details(result); details != "" {
+		text += "  " + details
+	}
+	if r.colour && colour != "" {
+		text = colour + text + plainC
+	}
+	_, err := fmt.Fprintln(r.screen, text)
+	return err
+}
+
+func (r *Review) details(result *pipeline.Result) string {
+	if result.Detail != "" {
+		detail, _, _ := strings.Cut(result.Detail, "\n")
+		if result.Class != "" {
+			detail = result.Class + ": " + detail
+		}
+		return detail
+	}
+	parts := make([]string, len(result.Change.Differences))
+	for i, d := range result.Change.Differences {
+		parts[i] = differenceText(d)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func differenceText(d plan.Difference) string {
+	switch {
+	case d.Secret:
+		return d.Path + " (secret)"
+	case d.Old == nil:
+		return d.Path + " " + valueText(d.New)
+	case d.New == nil:
+		return d.Path + " " + valueText(d.Old) + " → nothing"
+	}
+	return d.Path + " " + valueText(d.Old) + " → " + valueText(d.New)
+}
+
+// longestValue is how many characters of a value the terminal shows.
+const longestValue = 40
+
+func valueText(v any) string {
+	text := brief(v)
+	if utf8.RuneCountInString(text) > longestValue {
+		text = string([]rune(text)[:longestValue-1]) + "…"
+	}
+	return text
+}
+
+// brief writes the values of a list, or of a complex attribute that has a
+// value, without their wrapping.
+func brief(v any) string {
+	switch v := v.(type) {
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = brief(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case scim.Object:
+		if value, ok := v["value"]; ok {
+			if typ, ok := v["type"].(string); ok {
+				return typ + ": " + brief(value)
+			}
+			return brief(value)
+		}
+	}
+	b, err := scim.Encode(v)
+	if err != nil {
+		return "?"
+	}
+	return string(b)
+}
+
+// WriteTotals prints what the plan comes to.
+func (r *Review) WriteTotals(out io.Writer, s *Summary) error {
+	var b strings.Builder
+	if r.hidden > 0 {
+		fmt.Fprintf(&b, "… and %d more\n", r.hidden)
+	}
+	n := s.Rows
+	fmt.Fprintf(&b, "\nPlan for %s: %d to create, %d to update, %d to replace, %d to deactivate, %d to delete; %d unchanged, %d skipped, %d rejected, of %d rows.\n",
+		s.Target, n.Created, n.Updated, n.Replaced, n.Deactivated, n.Deleted, n.Unchanged, n.Skipped, n.Rejected, n.Read)
+	if n.Pending > 0 {
+		fmt.Fprintf(&b, "%d rows were not looked at.\n", n.Pending)
+	}
+	w := s.Writes
+	fmt.Fprintf(&b, "The import would send %d requests: %d writes (POST %d, PUT %d, PATCH %d, DELETE %d) and about %d reads. Nothing has been changed.\n",
+		w.Total+s.Requests.GET, w.Total, w.POST, w.PUT, w.PATCH, w.DELETE, s.Requests.GET)
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
+	}
+	if n.Rejected > 0 {
+		writeReasons(&b, r.Files)
+	}
+	fmt.Fprintf(&b, "the change set: %s\n", r.Path())
+	_, err := io.WriteString(out, b.String())
+	return err
+}

@@ -1,0 +1,188 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"scimbulk/internal/pipeline"
+)
+
+// Summary is summary.json: what a run was and what it did, all its sessions
+// together.
+type Summary struct {
+	Command  string    `json:"command"`
+	Run      string    `json:"run"`
+	Target   string    `json:"target"`
+	Provider string    `json:"provider"`
+	Input    *Input    `json:"input,omitempty"`
+	Started  time.Time `json:"started"`
+	Seconds  float64   `json:"seconds"`
+	Rows     Rows      `json:"rows"`
+	Requests Requests  `json:"requests"`
+	Writes   *Writes   `json:"writes,omitempty"`
+	Warnings []string  `json:"warnings"`
+	Error    string    `json:"error,omitempty"`
+	Exit     int       `json:"exit"`
+}
+
+// Input is the file that a run read.
+type Input struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// Rows are the outcomes. Read is their sum.
+type Rows struct {
+	Read        int64 `json:"read"`
+	Created     int64 `json:"created"`
+	Updated     int64 `json:"updated"`
+	Replaced    int64 `json:"replaced"`
+	Deleted     int64 `json:"deleted"`
+	Deactivated int64 `json:"deactivated"`
+	Unchanged   int64 `json:"unchanged"`
+	Skipped     int64 `json:"skipped"`
+	Rejected    int64 `json:"rejected"`
+	Unknown     int64 `json:"unknown"`
+	Pending     int64 `json:"pending"`
+}
+
+// Requests are those that went over the wire.
+type Requests struct {
+	GET       int64 `json:"GET"`
+	POST      int64 `json:"POST"`
+	PUT       int64 `json:"PUT"`
+	PATCH     int64 `json:"PATCH"`
+	DELETE    int64 `json:"DELETE"`
+	Total     int64 `json:"total"`
+	Retried   int64 `json:"retried"`
+	Throttled int64 `json:"throttled"`
+}
+
+// Writes are the requests that a plan announces.
+type Writes struct {
+	POST   int64 `json:"POST"`
+	PUT    int64 `json:"PUT"`
+	PATCH  int64 `json:"PATCH"`
+	DELETE int64 `json:"DELETE"`
+	Total  int64 `json:"total"`
+}
+
+// SetTotals fills in what a run has counted.
+func (s *Summary) SetTotals(t *pipeline.Totals) {
+	c := t.Counts
+	s.Rows = Rows{
+		Read: t.Rows, Created: c[pipeline.Created], Updated: c[pipeline.Updated], Replaced: c[pipeline.Replaced],
+		Deleted: c[pipeline.Deleted], Deactivated: c[pipeline.Deactivated], Unchanged: c[pipeline.Unchanged],
+		Skipped: c[pipeline.Skipped], Rejected: c[pipeline.Rejected], Unknown: c[pipeline.Unknown], Pending: t.Pending,
+	}
+	q := t.Requests
+	s.Requests = Requests{
+		GET: q.GET, POST: q.POST, PUT: q.PUT, PATCH: q.PATCH, DELETE: q.DELETE,
+		Total: q.GET + q.POST + q.PUT + q.PATCH + q.DELETE, Retried: q.Retried, Throttled: q.Throttled,
+	}
+	s.Warnings = append(s.Warnings, t.Warnings...)
+}
+
+// SetWrites fills in what a plan announces, by method.
+func (s *Summary) SetWrites(writes map[string]int64) {
+	w := &Writes{POST: writes["POST"], PUT: writes["PUT"], PATCH: writes["PATCH"], DELETE: writes["DELETE"]}
+	w.Total = w.POST + w.PUT + w.PATCH + w.DELETE
+	s.Writes = w
+}
+
+// Encode is the summary as JSON, for people and programs alike.
+func (s *Summary) Encode() ([]byte, error) {
+	if s.Warnings == nil {
+		s.Warnings = []string{}
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
+	return append(b, '\n'), err
+}
+
+// Save writes summary.json into a run's directory.
+func (s *Summary) Save(dir string) error {
+	b, err := s.Encode()
+	if err != nil {
+		return err
+	}
+	return writeAside(filepath.Join(dir, SummaryFile), b)
+}
+
+// outcomes lists the outcomes in the order in which people read them.
+func (r *Rows) outcomes() []struct {
+	Name string
+	N    int64
+} {
+	return []struct {
+		Name string
+		N    int64
+	}{
+		{"created", r.Created}, {"updated", r.Updated}, {"replaced", r.Replaced}, {"deactivated", r.Deactivated},
+		{"deleted", r.Deleted}, {"unchanged", r.Unchanged}, {"skipped", r.Skipped}, {"rejected", r.Rejected},
+		{"unknown", r.Unknown}, {"pending", r.Pending},
+	}
+}
+
+// WriteText prints the summary for a person: what happened, why rows were
+// rejected, and where to go on.
+func (s *Summary) WriteText(out io.Writer, files *Files) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s of %d rows into %s (%.1fs)\n", s.Command, s.Rows.Read, s.Target, s.Seconds)
+	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, o := range s.Rows.outcomes() {
+		if o.N > 0 {
+			fmt.Fprintf(tw, "  %s\t%d\t\n", o.Name, o.N)
+		}
+	}
+	tw.Flush()
+	writeRequests(&b, &s.Requests)
+	for _, w := range s.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", w)
+	}
+	if files != nil && s.Rows.Rejected > 0 {
+		writeReasons(&b, files)
+	}
+	if files != nil {
+		fmt.Fprintf(&b, "every row's outcome: %s\n", files.ResultsPath())
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func writeRequests(b *strings.Builder, q *Requests) {
+	var parts []string
+	for _, m := range []struct {
+		name string
+		n    int64
+	}{{"GET", q.GET}, {"POST", q.POST}, {"PUT", q.PUT}, {"PATCH", q.PATCH}, {"DELETE", q.DELETE}} {
+		if m.n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", m.name, m.n))
+		}
+	}
+	fmt.Fprintf(b, "requests: %d", q.Total)
+	if len(parts) > 0 {
+		fmt.Fprintf(b, " (%s)", strings.Join(parts, ", "))
+	}
+	if q.Retried > 0 || q.Throttled > 0 {
+		fmt.Fprintf(b, ", %d sent again, %d answered with 429", q.Retried, q.Throttled)
+	}
+	b.WriteByte('\n')
+}
+
+// shownReasons is how many reasons for rejects a summary names.
+const shownReasons = 3
+
+func writeReasons(b *strings.Builder, files *Files) {
+	b.WriteString("why rows were rejected:\n")
+	reasons, counts := files.Reasons.Commonest(shownReasons)
+	for i, r := range reasons {
+		fmt.Fprintf(b, "  %6d × %s: %s\n", counts[i], r.Class, r.Text)
+	}
+	fmt.Fprintf(b, "mend them in %s and import that file\n", files.RejectsPath())
+}
