@@ -58,6 +58,11 @@ func (d *decoder) record(text []byte) error {
 	if d.scan.record(text) {
 		return d.scanned()
 	}
+	return d.any(text)
+}
+
+// any takes in a record of any kind and form.
+func (d *decoder) any(text []byte) error {
 	var rec struct {
 		Kind string `json:"kind"`
 	}
@@ -70,7 +75,7 @@ func (d *decoder) record(text []byte) error {
 	case kindNote:
 		return d.noted(text)
 	case kindSession, kindEnd:
-		return d.turn(rec.Kind, text)
+		return d.edge(rec.Kind, text)
 	case kindHeader:
 		return bad("a second header")
 	}
@@ -184,8 +189,8 @@ func (d *decoder) noted(text []byte) error {
 	return nil
 }
 
-// turn takes in the records that begin and end a session.
-func (d *decoder) turn(kind string, text []byte) error {
+// edge takes in the records that begin and end a session.
+func (d *decoder) edge(kind string, text []byte) error {
 	if kind == kindSession {
 		var rec sessionRecord
 		if err := json.Unmarshal(text, &rec); err != nil {

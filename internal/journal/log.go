@@ -41,6 +41,7 @@ type file interface {
 	io.Closer
 	Sync() error
 	Truncate(size int64) error
+	Stat() (os.FileInfo, error)
 }
 
 // A batch is what one commit writes and makes durable.
@@ -131,6 +132,9 @@ func (l *Log) write(text []byte) error {
 	if l.err != nil || len(text) == 0 {
 		return l.err
 	}
+	if err := l.untouched(); err != nil {
+		return l.fail(err)
+	}
 	if len(l.session) > 0 {
 		text = append(l.session, text...)
 		l.session = nil
@@ -140,7 +144,8 @@ func (l *Log) write(text []byte) error {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		return l.fail(errors.Join(err, l.file.Truncate(l.size)))
+		l.file.Truncate(l.size) // if this fails too, Open cuts the torn tail
+		return l.fail(err)
 	}
 	l.size += int64(n)
 	return nil
@@ -164,6 +169,16 @@ func (l *Log) sync() error {
 	return nil
 }
 
+// untouched reports whether the file is as long as we left it: a write would
+// hide what somebody cut off or added. The caller holds mu.
+func (l *Log) untouched() error {
+	now, err := l.file.Stat()
+	if err == nil && now.Size() != l.size {
+		err = ErrGone
+	}
+	return err
+}
+
 // inPlace reports whether the path still leads to our file and nobody else
 // changed its size. The caller holds mu.
 func (l *Log) inPlace() error {
@@ -183,6 +198,9 @@ func (l *Log) inPlace() error {
 // fail makes err the answer to this call and to all that follow. The caller
 // holds mu.
 func (l *Log) fail(err error) error {
+	if at, ok := errors.AsType[*os.PathError](err); ok && at.Path == l.path && err == error(at) {
+		err = fmt.Errorf("%s: %w", at.Op, at.Err) // the path is said already
+	}
 	l.err = fmt.Errorf("checkpoint log %s: %w", l.path, err)
 	return l.err
 }

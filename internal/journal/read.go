@@ -8,7 +8,7 @@ import (
 )
 
 // readSize is how much is read at once: enough that system calls do not show.
-const readSize = 1 << 18
+const readSize = 1 << 16
 
 // A lineReader cuts a stream into lines, holding one line and a buffer.
 type lineReader struct {

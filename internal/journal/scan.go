@@ -251,7 +251,7 @@ func (s *scanner) hash() uint64 {
 
 func (s *scanner) when() {
 	stamp := s.quoted()
-	if s.failed || string(stamp) == string(s.stamp) {
+	if s.failed || len(stamp) > 0 && string(stamp) == string(s.stamp) {
 		return
 	}
 	var at time.Time
