@@ -201,7 +201,7 @@ func TestManyIntentsAtOnce(t *testing.T) {
 	equal(t, "records", readLog(t, dir).Records, state.Records+4)
 }
 
-// The issue allows 400 bytes a row. This is the dearest row: each of its
+// A row may take 400 bytes of the log. This is the dearest row: each of its
 // records alone, every field there, large numbers.
 func TestBytesARow(t *testing.T) {
 	dir := t.TempDir()

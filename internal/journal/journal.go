@@ -24,7 +24,7 @@ const (
 	newName  = FileName + ".new"
 )
 
-// What became of a row (DESIGN section 5). A row that was not reached has no
+// What became of a row. A row that was not reached, or not settled yet, has no
 // outcome in the log.
 const (
 	Created     = "created"
