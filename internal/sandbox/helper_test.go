@@ -21,6 +21,11 @@ func open(t *testing.T, opt Options) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, s)
+}
+
+// serve puts a sandbox behind a server; both end with the test.
+func serve(t *testing.T, s *Sandbox) *box {
 	srv := httptest.NewServer(s)
 	t.Cleanup(func() {
 		srv.Close()

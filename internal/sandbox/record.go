@@ -90,11 +90,12 @@ func decodeRevision(b []byte) (*revision, error) {
 	r.modified = time.UnixMilli(in.varint()).UTC()
 	r.id, r.key, r.external, r.display, r.secret = in.text(), in.text(), in.text(), in.text(), in.text()
 	r.doc = []byte(in.text())
-	if n := in.uvarint(); n > 0 && n <= uint64(len(in.b)) {
-		r.members = make([]string, n)
-		for i := range r.members {
-			r.members[i] = in.text()
-		}
+	n := in.uvarint()
+	if n > uint64(len(in.b)) { // each id takes a byte at least
+		return nil, errors.New("damaged")
+	}
+	for range n {
+		r.members = append(r.members, in.text())
 	}
 	if in.bad || len(in.b) > 0 {
 		return nil, errors.New("damaged")

@@ -13,27 +13,32 @@ import (
 // Seeded people are made up. Everything about the i-th of them follows from
 // i alone, so that a directory of N can be made again from N.
 
-func givenNames() []string {
-	return strings.Fields(`Amélie Björn Chloé Dörte Esra Ffion Grzegorz Håkon Ines Jürgen Kwame Léa Mateo Nkechi
- Oğuz Priya Quentin Rósa Søren Thandiwe Ursula Vikram Wanda Ximena Yusuf Zoë Anna Ben Carla David Elif Finn Greta Hugo`)
+// seeder makes them; its tables are what they are made of.
+type seeder struct {
+	d           *directory
+	given       []string
+	family      []string
+	departments []string
+	titles      []string
+	cities      []string
+	ascii       *strings.Replacer
 }
 
-func familyNames() []string {
-	return strings.Split("Müller,O'Brien,García Márquez,Nakamura,D'Angelo,Kowalczyk,Østergaard,van der Berg,Şahin,Nguyễn,"+
-		"Smith-Jones,Okonkwo,Lindström,Fernández,Weiß,Ivanova,McDonald,Papadopoulos,Hernández,Dvořák,Ó Súilleabháin,"+
-		"Yılmaz,Schröder,Castillo,Bergström,Adeyemi,Rossi,Tanaka,De la Cruz,Novák,Bauer", ",")
-}
-
-func departments() []string {
-	return strings.Split("Sales,Customer Care,Finance,Human Resources,Research & Development,Legal,IT Operations,Logistics", ",")
-}
-
-func titles() []string {
-	return strings.Split("Agent,Senior Agent,Team Lead,Analyst,Engineer,Manager,Specialist,Coordinator,Head of Department", ",")
-}
-
-func cities() []string {
-	return strings.Split("Köln|DE|50667,Galway|IE|H91 E2K3,São Paulo|BR|01310-100,Łódź|PL|90-001,Austin|US|78701,Zürich|CH|8001", ",")
+func newSeeder(d *directory) *seeder {
+	list := func(text string) []string { return strings.Split(text, ",") }
+	return &seeder{
+		d: d,
+		given: list("Amélie,Björn,Chloé,Dörte,Esra,Ffion,Grzegorz,Håkon,Ines,Jürgen,Kwame,Léa,Mateo,Nkechi,Oğuz,Priya," +
+			"Quentin,Rósa,Søren,Thandiwe,Ursula,Vikram,Wanda,Ximena,Yusuf,Zoë,Anna,Ben,Carla,David,Elif,Finn,Greta,Hugo"),
+		family: list("Müller,O'Brien,García Márquez,Nakamura,D'Angelo,Kowalczyk,Østergaard,van der Berg,Şahin,Nguyễn," +
+			"Smith-Jones,Okonkwo,Lindström,Fernández,Weiß,Ivanova,McDonald,Papadopoulos,Hernández,Dvořák,Ó Súilleabháin," +
+			"Yılmaz,Schröder,Castillo,Bergström,Adeyemi,Rossi,Tanaka,De la Cruz,Novák,Bauer"),
+		departments: list("Sales,Customer Care,Finance,Human Resources,Research & Development,Legal,IT Operations,Logistics"),
+		titles:      list("Agent,Senior Agent,Team Lead,Analyst,Engineer,Manager,Specialist,Coordinator,Head of Department"),
+		cities:      list("Köln|DE|50667,Galway|IE|H91 E2K3,São Paulo|BR|01310-100,Łódź|PL|90-001,Austin|US|78701,Zürich|CH|8001"),
+		ascii: strings.NewReplacer("é", "e", "ö", "oe", "ü", "ue", "å", "aa", "ğ", "g", "ó", "o", "ø", "oe", "ë", "e",
+			"í", "i", "á", "a", "ş", "s", "ễ", "e", "ß", "ss", "ř", "r", "ú", "u", "ı", "i", "'", "", " ", "", "-", ""),
+	}
 }
 
 // seedStart is the day on which the seeded directory came into being; it is
@@ -60,14 +65,15 @@ func (d dice) id() string {
 
 // seed fills an empty directory with n people and n/20 groups.
 func (d *directory) seed(n int) error {
+	sd := newSeeder(d)
 	users := make([]*revision, n)
 	for i := range users {
-		users[i] = d.seedUser(i)
+		users[i] = sd.user(i)
 		d.users.insert(users[i])
 	}
 	groups := make([]*revision, n/20)
 	for g := range groups {
-		groups[g] = d.seedGroup(g, n)
+		groups[g] = sd.group(g, n)
 		d.groups.insert(groups[g])
 		d.linkMembers(nil, groups[g])
 	}
@@ -80,42 +86,38 @@ func (d *directory) seed(n int) error {
 	return d.store.fill("Group", groups)
 }
 
-// asciiOf spells a name for an e-mail address.
-func asciiOf(name string) string {
-	r := strings.NewReplacer("é", "e", "ö", "oe", "ü", "ue", "å", "aa", "ğ", "g", "ó", "o", "ø", "oe", "ë", "e",
-		"í", "i", "á", "a", "ş", "s", "ễ", "e", "ß", "ss", "ř", "r", "ú", "u", "ı", "i", "'", "", " ", "", "-", "")
-	return r.Replace(strings.ToLower(name))
-}
+// login spells a name for an e-mail address.
+func (sd *seeder) login(name string) string { return sd.ascii.Replace(strings.ToLower(name)) }
 
-func (d *directory) seedUser(i int) *revision {
+func (sd *seeder) user(i int) *revision {
 	dc := roll("user", i)
-	given := givenNames()[dc.pick(0, len(givenNames()))]
-	family := familyNames()[dc.pick(1, len(familyNames()))]
-	login := fmt.Sprintf("%s.%s.%d@example.com", asciiOf(given), asciiOf(family), i+1)
+	given := sd.given[dc.pick(0, len(sd.given))]
+	family := sd.family[dc.pick(1, len(sd.family))]
+	login := fmt.Sprintf("%s.%s.%d@example.com", sd.login(given), sd.login(family), i+1)
 	doc := newObject(member{"userName", login})
 	if i%7 != 3 {
 		doc.set("externalId", fmt.Sprintf("hr-%06d", i+1))
 	}
-	if d.rules.user.attribute("name") != nil {
+	if sd.d.rules.user.attribute("name") != nil {
 		doc.set("name", newObject(member{"formatted", given + " " + family}, member{"familyName", family}, member{"givenName", given}))
 	}
 	doc.set("displayName", given+" "+family)
-	doc.set("title", titles()[dc.pick(2, len(titles()))])
+	doc.set("title", sd.titles[dc.pick(2, len(sd.titles))])
 	doc.set("active", i%11 != 10)
-	doc.set("emails", d.seedEmails(login, i))
+	doc.set("emails", sd.emails(login, i))
 	doc.set("phoneNumbers", seedPhones(dc, i))
-	if i%4 == 0 && d.rules.user.attribute("addresses") != nil {
-		doc.set("addresses", seedAddress(dc))
+	if i%4 == 0 && sd.d.rules.user.attribute("addresses") != nil {
+		doc.set("addresses", sd.address(dc))
 	}
-	doc.set(enterpriseURN, d.seedEmployment(dc, i))
-	if d.rules.seedMore != nil {
-		d.rules.seedMore(doc, dc, i)
+	doc.set(enterpriseURN, sd.employment(dc, i))
+	if sd.d.rules.seedMore != nil {
+		sd.d.rules.seedMore(doc, dc, i)
 	}
-	return d.seeded(d.rules.user, doc, dc.id(), i)
+	return sd.resource(sd.d.rules.user, doc, dc.id(), i)
 }
 
-// seeded makes the first revision of a seeded resource.
-func (d *directory) seeded(t *resourceType, doc *object, id string, i int) *revision {
+// resource makes the first revision of a seeded resource.
+func (sd *seeder) resource(t *resourceType, doc *object, id string, i int) *revision {
 	at := seedStart().Add(time.Duration(i) * time.Second)
 	rev := &revision{id: id, seq: uint64(i + 1), version: 1, created: at, modified: at, active: true}
 	dr := draft{t: t, doc: doc}
@@ -124,8 +126,8 @@ func (d *directory) seeded(t *resourceType, doc *object, id string, i int) *revi
 	return rev
 }
 
-func (d *directory) seedEmails(login string, i int) []any {
-	if d.rules.softDelete { // genesys: the address of type other mirrors userName
+func (sd *seeder) emails(login string, i int) []any {
+	if sd.d.rules.softDelete { // genesys: the address of type other mirrors userName
 		return []any{newObject(member{"value", login}, member{"type", "work"}, member{"primary", true}),
 			newObject(member{"value", login}, member{"type", "other"})}
 	}
@@ -146,24 +148,24 @@ func seedPhones(dc dice, i int) []any {
 	return list
 }
 
-func seedAddress(dc dice) []any {
-	place := strings.Split(cities()[dc.pick(5, len(cities()))], "|")
+func (sd *seeder) address(dc dice) []any {
+	place := strings.Split(sd.cities[dc.pick(5, len(sd.cities))], "|")
 	return []any{newObject(
 		member{"streetAddress", "Lindenstraße " + strconv.Itoa(1+dc.pick(6, 120))}, member{"locality", place[0]},
 		member{"postalCode", place[2]}, member{"country", place[1]}, member{"type", "work"}, member{"primary", true},
 	)}
 }
 
-// seedEmployment gives everybody but the first a manager who came earlier.
-func (d *directory) seedEmployment(dc dice, i int) *object {
+// employment gives everybody but the first a manager who came earlier.
+func (sd *seeder) employment(dc dice, i int) *object {
 	o := newObject(
 		member{"employeeNumber", fmt.Sprintf("%06d", 100001+i)},
-		member{"department", departments()[dc.pick(7, len(departments()))]},
+		member{"department", sd.departments[dc.pick(7, len(sd.departments))]},
 	)
 	if i > 0 && i%9 != 0 {
-		boss := d.users.slots[(i-1)/9].rev
-		manager := newObject(member{"value", boss.id}, member{"$ref", d.rules.managerRef + boss.id})
-		if d.rules.managerName {
+		boss := sd.d.users.slots[(i-1)/9].rev
+		manager := newObject(member{"value", boss.id}, member{"$ref", sd.d.rules.managerRef + boss.id})
+		if sd.d.rules.managerName {
 			manager.set("displayName", boss.display)
 		}
 		o.set("manager", manager)
@@ -171,18 +173,18 @@ func (d *directory) seedEmployment(dc dice, i int) *object {
 	return o
 }
 
-// seedGroup names group g after a department and gives it some of n people.
-func (d *directory) seedGroup(g, n int) *revision {
+// group names group g after a department and gives it some of n people.
+func (sd *seeder) group(g, n int) *revision {
 	dc := roll("group", g)
-	name := fmt.Sprintf("%s %d", departments()[g%len(departments())], g/len(departments())+1)
+	name := fmt.Sprintf("%s %d", sd.departments[g%len(sd.departments)], g/len(sd.departments)+1)
 	doc := newObject(member{"displayName", name})
 	if g%3 == 0 {
 		doc.set("externalId", fmt.Sprintf("grp-%05d", g+1))
 	}
-	rev := d.seeded(d.rules.group, doc, dc.id(), g)
+	rev := sd.resource(sd.d.rules.group, doc, dc.id(), g)
 	step := 1 + dc.pick(0, 13)
 	for k := range min(10+dc.pick(1, 21), n) {
-		id := d.users.slots[(g*20+k*step)%n].rev.id
+		id := sd.d.users.slots[(g*20+k*step)%n].rev.id
 		if !slices.Contains(rev.members, id) {
 			rev.members = append(rev.members, id)
 		}

@@ -60,6 +60,9 @@ func openStore(dir, dialect string) (*store, error) {
 		NoGrowSync:     true,
 		NoFreelistSync: true,
 		FreelistType:   bbolt.FreelistMapType,
+		// Every growth of the mapping copies what a transaction holds; room for
+		// some 200,000 people is only address space.
+		InitialMmapSize: 256 << 20,
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("sandbox directory %s is open in another process: stop that one, or choose another folder", dir)

@@ -17,7 +17,7 @@ type view struct {
 // link refers to a group or a member.
 type link struct {
 	id, kind, display string
-	indirect          bool
+	way               string // direct or indirect, of a user's group
 }
 
 // look takes a view; the directory must be locked at least for reading.
@@ -42,7 +42,7 @@ func (d *directory) groupsOf(id string) []link {
 	var out []link
 	seen := map[string]bool{}
 	next := direct
-	for indirect := false; len(next) > 0; indirect = true {
+	for way := "direct"; len(next) > 0; way = "indirect" {
 		level := next
 		next = nil
 		for _, gid := range level {
@@ -51,7 +51,7 @@ func (d *directory) groupsOf(id string) []link {
 			}
 			seen[gid] = true
 			_, display := d.describe(gid)
-			out = append(out, link{id: gid, kind: "Group", display: display, indirect: indirect})
+			out = append(out, link{id: gid, kind: "Group", display: display, way: way})
 			next = append(next, d.memberOf[gid]...)
 		}
 	}
@@ -74,51 +74,63 @@ func (st site) location(d *dialect, t *resourceType, id string) string {
 
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-func (d *dialect) meta(v view, st site) *object {
-	o := newObject(member{"resourceType", v.t.name})
+// appendMeta writes the meta attribute, a member after others.
+func (d *dialect) appendMeta(dst []byte, v view, st site) []byte {
+	dst = append(dst, `,"meta":{"resourceType":"`...)
+	dst = append(dst, v.t.name...)
 	if !d.shortMeta {
-		o.set("created", v.rev.created.UTC().Format(timeLayout))
+		dst = append(dst, `","created":"`...)
+		dst = v.rev.created.AppendFormat(dst, timeLayout)
 	}
-	o.set("lastModified", v.rev.modified.UTC().Format(timeLayout))
-	o.set("location", st.location(d, v.t, v.rev.id))
-	o.set("version", d.version(v.rev))
-	return o
+	dst = append(dst, `","lastModified":"`...)
+	dst = v.rev.modified.AppendFormat(dst, timeLayout)
+	dst = append(dst, `","location":`...)
+	dst = appendString(dst, st.location(d, v.t, v.rev.id))
+	dst = append(dst, `,"version":`...)
+	dst = appendString(dst, d.version(v.rev))
+	return append(dst, '}')
 }
 
-// derived lists the attributes that are not in the document.
-func (d *dialect) derived(v view, st site) []member {
-	var out []member
-	if len(v.members) > 0 {
-		out = append(out, member{"members", d.links(v.members, st, false)})
+// appendLinks writes members or groups, a member after others.
+func (d *dialect) appendLinks(dst []byte, name string, list []link, st site) []byte {
+	if len(list) == 0 {
+		return dst
 	}
-	if len(v.groups) > 0 {
-		out = append(out, member{"groups", d.links(v.groups, st, true)})
-	}
-	return append(out, member{"meta", d.meta(v, st)})
-}
-
-func (d *dialect) links(list []link, st site, groups bool) []any {
-	out := make([]any, len(list))
+	dst = append(dst, `,"`+name+`":[`...)
 	for i, l := range list {
-		t := d.user
-		if l.kind == "Group" {
-			t = d.group
+		if i > 0 {
+			dst = append(dst, ',')
 		}
-		o := newObject(member{"value", l.id}, member{"$ref", st.location(d, t, l.id)})
-		kind := l.kind
-		if groups && !d.relative {
-			kind = "direct"
-			if l.indirect {
-				kind = "indirect"
-			}
-		}
-		o.set("type", kind)
-		if !d.relative {
-			o.set("display", l.display)
-		}
-		out[i] = o
+		dst = d.appendLink(dst, l, st)
 	}
-	return out
+	return append(dst, ']')
+}
+
+func (d *dialect) appendLink(dst []byte, l link, st site) []byte {
+	t := d.user
+	if l.kind == "Group" {
+		t = d.group
+	}
+	dst = append(dst, `{"value":`...)
+	dst = appendString(dst, l.id)
+	dst = append(dst, `,"$ref":`...)
+	dst = appendString(dst, st.location(d, t, l.id))
+	dst = append(dst, `,"type":"`+d.linkType(l)+`"`...)
+	if !d.relative {
+		dst = append(dst, `,"display":`...)
+		dst = appendString(dst, l.display)
+	}
+	return append(dst, '}')
+}
+
+// linkType is a member's kind, or how a user belongs to a group.
+func (d *dialect) linkType(l link) string {
+	switch {
+	case l.way == "" || d.relative:
+		return l.kind
+	default:
+		return l.way
+	}
 }
 
 // render appends the resource as JSON.
@@ -127,19 +139,17 @@ func (d *dialect) render(dst []byte, v view, st site, p projection) []byte {
 		return appendJSON(dst, p.apply(d, v.t, d.full(v, st)))
 	}
 	dst = append(dst, v.rev.doc[:len(v.rev.doc)-1]...)
-	for _, m := range d.derived(v, st) {
-		dst = append(dst, ',')
-		dst = appendString(dst, m.name)
-		dst = append(dst, ':')
-		dst = appendJSON(dst, m.value)
-	}
-	return append(dst, '}')
+	dst = d.appendLinks(dst, "members", v.members, st)
+	dst = d.appendLinks(dst, "groups", v.groups, st)
+	return append(d.appendMeta(dst, v, st), '}')
 }
 
 // full is the resource as a tree, with everything in it.
 func (d *dialect) full(v view, st site) *object {
-	o := stored(v.rev)
-	o.members = append(o.members, d.derived(v, st)...)
+	o, err := parseObject(d.render(nil, v, st, projection{}))
+	if err != nil {
+		panic("sandbox: rendering " + v.rev.id + ": " + err.Error())
+	}
 	return o
 }
 
