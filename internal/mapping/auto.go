@@ -1,0 +1,129 @@
+package mapping
+
+import (
+	"slices"
+	"strings"
+
+	"scimbulk/internal/scim"
+)
+
+// Auto is the mapping of a file that has none: a header that is a SCIM path
+// maps to it, a well-known one by the table. resource is the flag's value; ""
+// is known by the columns.
+func Auto(header []string, nested bool, resource string) *File {
+	f := &File{auto: true}
+	f.resource.s = resource
+	if resource == "" && looksLikeGroups(header) {
+		f.resource.s = "Group"
+	}
+	if nested {
+		return f
+	}
+	a := autoMapper{f: f, header: header, schema: scim.Builtin(firstOf(f.resource.s, "User")), taken: map[string]bool{}}
+	if a.schema != nil {
+		a.mapPaths()
+		a.mapKnown()
+		a.mapUserName()
+	}
+	return f
+}
+
+// looksLikeGroups says whether the columns are those of groups: displayName
+// and members, or nothing of a person.
+func looksLikeGroups(header []string) bool {
+	has := func(name string) bool {
+		return slices.ContainsFunc(header, func(h string) bool { return strings.EqualFold(h, name) })
+	}
+	return has("displayName") && has("members") && !has("userName")
+}
+
+type autoMapper struct {
+	f      *File
+	header []string
+	schema *scim.ResourceSchema
+	taken  map[string]bool // paths, and columns by number
+}
+
+func columnKey(i int) string { return "#" + string(rune(i)) }
+
+func (a *autoMapper) add(i int, path string, negate bool) {
+	if a.taken[strings.ToLower(path)] || a.taken[columnKey(i)] {
+		return
+	}
+	a.taken[strings.ToLower(path)], a.taken[columnKey(i)] = true, true
+	a.f.entries = append(a.f.entries, entry{path: text{s: path}, auto: true, index: i, negate: negate})
+}
+
+// mapPaths maps the headers that are SCIM paths. Extension attributes need
+// their prefix here; without it the table decides, for in other people's files
+// Manager is a name and not an id.
+func (a *autoMapper) mapPaths() {
+	for i, h := range a.header {
+		if strings.HasPrefix(h, "_") {
+			continue
+		}
+		path, err := scim.ParsePath(h)
+		if err != nil || isSecret(path.Attr) {
+			continue
+		}
+		t, err := a.schema.Resolve(path)
+		if err != nil || (t.Path.URN != "" && path.URN == "") || (t.ReadOnly() && t.Attr.Name != "id") {
+			continue
+		}
+		a.add(i, t.Path.Short(), false)
+	}
+}
+
+func isSecret(attr string) bool { return strings.EqualFold(attr, "password") }
+
+func (a *autoMapper) mapKnown() {
+	for i, h := range a.header {
+		if strings.HasPrefix(h, "_") || a.taken[columnKey(i)] {
+			continue
+		}
+		k, ok := knownHeader(h)
+		switch {
+		case !ok:
+		case k.path == "op":
+			if a.f.op == nil {
+				a.taken[columnKey(i)] = true
+				a.f.op = &entry{path: text{s: "op"}, auto: true, index: i}
+			}
+		case a.resolves(k.path):
+			a.addKnown(i, k)
+		}
+	}
+}
+
+func (a *autoMapper) resolves(path string) bool {
+	p, err := scim.ParsePath(path)
+	if err != nil {
+		return false
+	}
+	_, err = a.schema.Resolve(p)
+	return err == nil
+}
+
+func (a *autoMapper) addKnown(i int, k known) {
+	n := len(a.f.entries)
+	a.add(i, k.path, k.negate)
+	if len(a.f.entries) > n && k.ref != "" {
+		a.f.entries[n].ref = text{s: k.ref, given: true}
+	}
+}
+
+// mapUserName takes the e-mail address for the user name where no column says
+// another: that is what such files mean.
+func (a *autoMapper) mapUserName() {
+	if a.schema.Resource != "User" || a.taken["username"] || a.taken["id"] {
+		return
+	}
+	const email = `emails[type eq "work"].value`
+	for _, e := range a.f.entries {
+		if e.path.s == email {
+			a.f.entries = append(a.f.entries, entry{path: text{s: "userName"}, auto: true, index: e.index})
+			a.f.notes = append(a.f.notes, `userName is taken from column "`+a.header[e.index]+`"`)
+			return
+		}
+	}
+}

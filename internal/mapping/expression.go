@@ -1,0 +1,276 @@
+package mapping
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"unicode"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+
+	"scimbulk/internal/scim"
+)
+
+const (
+	// maxVariables bounds how often an expression can double a text.
+	maxVariables = 16
+	// memoryBudget bounds, in elements, the lists that an expression makes.
+	memoryBudget = 10_000
+	// maxNodes bounds an expression's length.
+	maxNodes = 1000
+)
+
+// identifiers are the names by which expressions know the columns: lower case,
+// runs of other characters as one underscore. Of several columns with one
+// name, the first has it. "" is a column without a name of its own.
+func identifiers(header []string) []string {
+	names, seen := make([]string, len(header)), map[string]bool{}
+	for i, h := range header {
+		name := identifier(h)
+		if name != "" && !seen[name] {
+			names[i] = name
+			seen[name] = true
+		}
+	}
+	return names
+}
+
+func identifier(header string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(header) {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
+			b.WriteByte('_')
+		}
+	}
+	name := strings.TrimSuffix(b.String(), "_")
+	if name != "" && unicode.IsDigit([]rune(name)[0]) {
+		name = "_" + name
+	}
+	return name
+}
+
+// expressions compiles expressions against one header.
+type expressions struct {
+	header []string
+	names  []string
+	keys   []string // of the environment, by column
+	used   map[int]bool
+}
+
+func newExpressions(header []string) *expressions {
+	e := &expressions{header: header, names: identifiers(header), used: map[int]bool{}}
+	for i := range header {
+		// A key that no identifier can be: a column may be called title
+		// without hiding the function.
+		e.keys = append(e.keys, "#"+string(rune('A'+i%26))+string(rune('0'+i/26)))
+	}
+	return e
+}
+
+// expressionFault is what is wrong with an expression, and at which character.
+type expressionFault struct {
+	at            int
+	message, hint string
+}
+
+func (e *expressions) compile(source string) (*vm.Program, *expressionFault) {
+	if strings.TrimSpace(source) == "" {
+		return nil, &expressionFault{message: "the expression is empty"}
+	}
+	env := make(map[string]any, len(e.keys))
+	for _, key := range e.keys {
+		env[key] = ""
+	}
+	columns := &columnVisitor{e: e, declared: map[string]bool{}}
+	options := append(functions(), expr.Env(env), expr.MaxNodes(maxNodes), expr.Patch(&declarations{columns}), expr.Patch(columns), expr.Patch(runeSlices{}))
+	for _, name := range forbidden() {
+		options = append(options, expr.DisableBuiltin(name))
+	}
+	program, err := expr.Compile(source, options...)
+	switch {
+	case columns.fault != nil:
+		return nil, columns.fault
+	case err != nil:
+		return nil, e.explain(source, err)
+	case columns.variables > maxVariables:
+		return nil, &expressionFault{message: "the expression has more than 16 variables"}
+	}
+	return program, nil
+}
+
+// declarations collects the variables of an expression, which hide columns.
+type declarations struct{ to *columnVisitor }
+
+func (d *declarations) Visit(node *ast.Node) {
+	if v, ok := (*node).(*ast.VariableDeclaratorNode); ok {
+		d.to.declared[v.Name] = true
+		d.to.variables++
+	}
+}
+
+// columnVisitor turns the names of columns into the keys of the environment.
+type columnVisitor struct {
+	e         *expressions
+	declared  map[string]bool
+	variables int
+	fault     *expressionFault
+}
+
+// Visit is called for children before their parents.
+func (v *columnVisitor) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		v.identifier(n)
+	case *ast.MemberNode:
+		v.member(node, n)
+	case *ast.CallNode:
+		v.restoreCallee(n)
+	}
+}
+
+func (v *columnVisitor) identifier(n *ast.IdentifierNode) {
+	if v.declared[n.Value] || n.Value == "row" {
+		return
+	}
+	for i, name := range v.e.names {
+		if name != "" && name == n.Value {
+			v.e.used[i] = true
+			n.Value = v.e.keys[i]
+			return
+		}
+	}
+}
+
+// member resolves row["Exact Header"].
+func (v *columnVisitor) member(node *ast.Node, n *ast.MemberNode) {
+	base, ok := n.Node.(*ast.IdentifierNode)
+	if !ok || base.Value != "row" {
+		return
+	}
+	at := n.Property.Location().From
+	name, ok := n.Property.(*ast.StringNode)
+	if !ok {
+		v.fail(at, `row[…] needs a header in quotes`, `row["Exact Header"]`)
+		return
+	}
+	i, problem := findColumn(v.e.header, name.Value)
+	if problem != nil {
+		v.fail(at, problem.message, problem.hint)
+		return
+	}
+	v.e.used[i] = true
+	ast.Patch(node, &ast.IdentifierNode{Value: v.e.keys[i]})
+}
+
+func (v *columnVisitor) fail(at int, message, hint string) {
+	if v.fault == nil {
+		v.fault = &expressionFault{at, message, hint}
+	}
+}
+
+// restoreCallee gives a function its name back that is a column's too.
+func (v *columnVisitor) restoreCallee(n *ast.CallNode) {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok {
+		return
+	}
+	for i, key := range v.e.keys {
+		if key == callee.Value {
+			callee.Value = v.e.names[i]
+		}
+	}
+}
+
+// runeSlices makes slices and indexes of texts count characters.
+type runeSlices struct{}
+
+// Visit replaces the node by a call of ours.
+func (runeSlices) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.SliceNode:
+		if kind := kindOfNode(n.Node); kind == reflect.String || kind == reflect.Interface {
+			ast.Patch(node, call(sliceFunction, n.Node, orNil(n.From), orNil(n.To)))
+		}
+	case *ast.MemberNode:
+		if kindOfNode(n.Node) == reflect.String && kindOfNode(n.Property) == reflect.Int {
+			ast.Patch(node, call(atFunction, n.Node, n.Property))
+		}
+	}
+}
+
+func kindOfNode(n ast.Node) reflect.Kind {
+	if t := n.Type(); t != nil {
+		return t.Kind()
+	}
+	return reflect.Interface
+}
+
+func orNil(n ast.Node) ast.Node {
+	if n == nil {
+		return &ast.NilNode{}
+	}
+	return n
+}
+
+func call(name string, args ...ast.Node) ast.Node {
+	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args}
+}
+
+// explain rewords a compiler's message and finds the name that was meant.
+func (e *expressions) explain(source string, err error) *expressionFault {
+	f := &expressionFault{message: err.Error()}
+	compile, ok := errors.AsType[*file.Error](err)
+	if !ok {
+		return f
+	}
+	f.at, f.message = compile.From, compile.Message
+	f.at = min(f.at, len([]rune(source)))
+	name, ok := strings.CutPrefix(f.message, "unknown name ")
+	if !ok {
+		for i, key := range e.keys { // a column where something else is wanted
+			f.message = strings.ReplaceAll(f.message, key, e.names[i])
+		}
+		return f
+	}
+	if why, forbidden := isForbidden(name); forbidden {
+		f.message, f.hint = "there is no function "+name, why
+		return f
+	}
+	f.message = "no column or function is called " + name
+	f.hint = e.nearest(name)
+	return f
+}
+
+func (e *expressions) nearest(name string) string {
+	if near := scim.Nearest(name, e.known()); near != "" {
+		return didYouMean(near)
+	}
+	if i, problem := findColumn(e.header, name); problem == nil {
+		return didYouMean(e.names[i])
+	}
+	return `a column is its header in lower case with _ between the words, or row["Exact Header"]; text stands in quotes`
+}
+
+func (e *expressions) known() []string {
+	var list []string
+	for _, name := range e.names {
+		if name != "" {
+			list = append(list, name)
+		}
+	}
+	return append(list, functionNames()...)
+}
+
+// resultKind is what an expression gives, Interface when it depends on the row.
+func resultKind(p *vm.Program) reflect.Kind {
+	if n := p.Node(); n != nil {
+		return kindOfNode(n)
+	}
+	return reflect.Interface
+}

@@ -1,0 +1,402 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"scimbulk/internal/scim"
+)
+
+// File is a mapping as it is written: what it says has a place, and nothing is
+// checked against a schema or a header yet.
+type File struct {
+	faults     faultList
+	auto       bool
+	resource   text
+	match      text
+	op         *entry
+	clearToken text
+	region     text
+	entries    []entry
+	notes      []string
+}
+
+// text is a scalar of the file.
+type text struct {
+	s      string
+	at     position
+	shift  int  // characters before the text begins: 1 for a quote
+	block  bool // it stands over several lines, where a character's place is not known
+	given  bool
+	isText bool // YAML takes it for a string
+}
+
+// entry is what one attribute is made of.
+type entry struct {
+	path      text
+	column    text
+	expr      text // without the "="
+	value     *yaml.Node
+	transform []text
+	def       text
+	required  bool
+	split     text
+	each      text
+	mode      text
+	ref       text
+	onMissing text
+	format    text
+	when      text
+	region    text
+
+	auto   bool // made by the table, not by a person
+	index  int  // the column of an automatic entry
+	negate bool // the column says the opposite
+}
+
+// Load reads a mapping file.
+func Load(path string) (*File, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+// Parse reads a mapping. Only what is not YAML is an error here; all else is
+// reported by Compile, together with what is wrong for the header at hand.
+func Parse(name string, data []byte) (*File, error) {
+	f := &File{faults: faultList{file: name, lines: strings.Split(string(data), "\n")}}
+	if at, ok := invalidText(data); !ok {
+		f.faults.add(at, "the file is not UTF-8 text", "save it as UTF-8")
+		return nil, f.faults.err()
+	}
+	var doc yaml.Node
+	if err := yaml.Load(data, &doc); err != nil {
+		f.addYAMLError(err)
+		return nil, f.faults.err()
+	}
+	f.readDocument(&doc)
+	return f, nil
+}
+
+func invalidText(data []byte) (position, bool) {
+	line := 1
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return position{line, 1}, false
+		}
+		if r == '\n' {
+			line++
+		}
+		i += size
+	}
+	return position{}, true
+}
+
+func (f *File) addYAMLError(err error) {
+	at, message := position{1, 1}, err.Error()
+	if list, ok := errors.AsType[*yaml.LoadErrors](err); ok && len(list.Errors) > 0 {
+		err = list.Errors[0]
+	}
+	if one, ok := errors.AsType[*yaml.LoadError](err); ok {
+		message = yamlMessage(one)
+		if one.Mark.Line > 0 {
+			at = position{one.Mark.Line, max(one.Mark.Column, 1)}
+		}
+	}
+	f.faults.add(at, "not YAML: "+message, "an expression with a colon or a # in it must stand in quotes")
+}
+
+func yamlMessage(e *yaml.LoadError) string {
+	if e.Message != "" {
+		return e.Message
+	}
+	return e.Error()
+}
+
+func (f *File) readDocument(doc *yaml.Node) {
+	node := doc
+	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
+		node = node.Content[0]
+	}
+	if node.Kind != yaml.MappingNode {
+		at := position{}
+		if node.Line > 0 {
+			at = place(node)
+		}
+		f.faults.add(at, "the file holds no mapping", "it begins with: attributes:")
+		return
+	}
+	known := []string{"resource", "match", "op", "clear-token", "region", "attributes"}
+	attributes := false
+	f.members(node, known, "", func(key string, at position, v *yaml.Node) {
+		switch key {
+		case "resource":
+			f.resource = f.scalar(v, key)
+		case "match":
+			f.match = f.scalar(v, key)
+		case "clear-token":
+			f.clearToken = f.scalar(v, key)
+		case "region":
+			f.region = f.scalar(v, key)
+		case "op":
+			f.op = f.readOp(v)
+		case "attributes":
+			attributes = true
+			f.readAttributes(v)
+		}
+	})
+	if !attributes {
+		f.faults.add(position{}, "the file maps no attributes", "name them under attributes:")
+	}
+}
+
+// members calls found for each member with a known key, and reports the
+// others and the doubled ones. No known keys: all are.
+func (f *File) members(node *yaml.Node, known []string, of string, found func(key string, at position, v *yaml.Node)) {
+	seen := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], resolveAlias(node.Content[i+1])
+		at := place(key)
+		if key.Kind != yaml.ScalarNode {
+			f.faults.addf(at, "a key must be a name")
+			continue
+		}
+		if line, again := seen[key.Value]; again {
+			f.faults.addf(at, "%s stands twice, first on line %d", key.Value, line)
+			continue
+		}
+		seen[key.Value] = key.Line
+		if known != nil && !slices.Contains(known, key.Value) {
+			f.unknownKey(key, known, of)
+			continue
+		}
+		found(key.Value, at, value)
+	}
+}
+
+func (f *File) unknownKey(key *yaml.Node, known []string, of string) {
+	hint := didYouMean(scim.Nearest(key.Value, known))
+	switch {
+	case hint == "" && of == "":
+		hint = "attributes belong under attributes:"
+	case hint == "":
+		hint = "known are " + strings.Join(known, ", ")
+	}
+	f.faults.add(place(key), "unknown key "+key.Value, hint)
+}
+
+func resolveAlias(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		return n.Alias
+	}
+	return n
+}
+
+func place(n *yaml.Node) position { return position{n.Line, n.Column} }
+
+// scalar reads a member that must be a single text.
+func (f *File) scalar(n *yaml.Node, key string) text {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
+		f.faults.addf(place(n), "%s must be a text", key)
+		return text{}
+	}
+	return textOf(n)
+}
+
+func textOf(n *yaml.Node) text {
+	t := text{s: n.Value, at: place(n), given: true, isText: n.ShortTag() == "!!str"}
+	switch {
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || strings.Contains(n.Value, "\n"):
+		t.block = true
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		t.shift = 1
+	}
+	return t
+}
+
+// offset is the place of a character of the text.
+func (t text) offset(n int) position {
+	if t.block {
+		return t.at
+	}
+	return position{t.at.line, t.at.column + t.shift + n}
+}
+
+func (f *File) readOp(n *yaml.Node) *entry {
+	e := &entry{path: text{s: "op", at: place(n)}}
+	f.readEntry(e, n)
+	if e.column.given && isOp(e.column.s) {
+		return &entry{path: e.path, value: n}
+	}
+	return e
+}
+
+func isOp(s string) bool { return slices.Contains(ops[:], strings.ToLower(strings.TrimSpace(s))) }
+
+func (f *File) readAttributes(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		f.faults.add(place(n), "attributes must be a list of path: source", `for example userName: Work Email`)
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind != yaml.ScalarNode {
+			f.faults.addf(place(key), "a key must be an attribute path")
+			continue
+		}
+		e := entry{path: textOf(key)}
+		f.readEntry(&e, resolveAlias(n.Content[i+1]))
+		f.entries = append(f.entries, e)
+	}
+}
+
+func (f *File) readEntry(e *entry, n *yaml.Node) {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		f.readSource(e, n)
+	case yaml.MappingNode:
+		f.readDetails(e, n)
+	default:
+		f.faults.add(place(n), e.path.s+" must be a column, an =expression or a {…} of details", `for a constant list write {value: […]}`)
+	}
+}
+
+// readSource reads the short form: a column, or an expression after "=".
+func (f *File) readSource(e *entry, n *yaml.Node) {
+	t := textOf(n)
+	switch {
+	case n.ShortTag() == "!!null":
+		f.faults.add(e.path.at, "nothing is said of "+e.path.s, "name a column, an =expression or {value: …}")
+	case strings.HasPrefix(t.s, "="):
+		e.expr = t
+		e.expr.s = t.s[1:]
+		e.expr.shift++
+	default:
+		e.column = t
+	}
+}
+
+// entryKeys are the details of an attribute.
+func entryKeys() []string {
+	return []string{"column", "expr", "value", "transform", "default", "required", "split", "each",
+		"mode", "ref", "on-missing", "format", "when", "region"}
+}
+
+func (f *File) readDetails(e *entry, n *yaml.Node) {
+	f.members(n, entryKeys(), e.path.s, func(key string, at position, v *yaml.Node) {
+		switch key {
+		case "column":
+			e.column = f.scalar(v, key)
+		case "expr":
+			e.expr = f.expression(v, key)
+		case "value":
+			e.value = v
+		case "transform":
+			e.transform = f.names(v, key)
+		case "default":
+			e.def = f.scalar(v, key)
+		case "required":
+			e.required = f.truth(v, key)
+		case "split":
+			e.split = f.scalar(v, key)
+		case "each":
+			e.each = f.scalar(v, key)
+		case "mode":
+			e.mode = f.oneOf(v, key, "add", "replace")
+		case "ref":
+			e.ref = f.scalar(v, key)
+		case "on-missing":
+			e.onMissing = f.oneOf(v, key, "skip", "reject", "keep")
+		case "format":
+			e.format = f.scalar(v, key)
+		case "when":
+			e.when = f.expression(v, key)
+		case "region":
+			e.region = f.scalar(v, key)
+		}
+	})
+	f.checkSources(e, n)
+}
+
+// checkSources sees that an attribute has one source.
+func (f *File) checkSources(e *entry, n *yaml.Node) {
+	var sources []string
+	for _, s := range []struct {
+		name  string
+		given bool
+	}{{"column", e.column.given}, {"expr", e.expr.given}, {"value", e.value != nil}} {
+		if s.given {
+			sources = append(sources, s.name)
+		}
+	}
+	switch {
+	case len(sources) > 1:
+		f.faults.add(place(n), fmt.Sprintf("%s has %s", e.path.s, strings.Join(sources, " and ")), "keep one of them")
+	case len(sources) == 0 && !e.def.given:
+		f.faults.add(place(n), e.path.s+" has no column, expr or value", "")
+	}
+}
+
+// expression reads an expression, whose "=" may be left out here.
+func (f *File) expression(n *yaml.Node, key string) text {
+	t := f.scalar(n, key)
+	if strings.HasPrefix(t.s, "=") {
+		t.s = t.s[1:]
+		t.shift++
+	}
+	return t
+}
+
+func (f *File) truth(n *yaml.Node, key string) bool {
+	if n.Kind == yaml.ScalarNode {
+		switch strings.ToLower(n.Value) {
+		case "true", "yes", "on":
+			return true
+		case "false", "no", "off":
+			return false
+		}
+	}
+	f.faults.addf(place(n), "%s must be true or false", key)
+	return false
+}
+
+func (f *File) oneOf(n *yaml.Node, key string, known ...string) text {
+	t := f.scalar(n, key)
+	if t.given && !slices.Contains(known, t.s) {
+		hint := didYouMean(scim.Nearest(t.s, known))
+		f.faults.add(t.at, fmt.Sprintf("%s cannot be %q: use %s", key, t.s, strings.Join(known, " or ")), hint)
+		return text{}
+	}
+	return t
+}
+
+// names reads one name, several with commas between, or a list.
+func (f *File) names(n *yaml.Node, key string) []text {
+	if n.Kind == yaml.SequenceNode {
+		var list []text
+		for _, item := range n.Content {
+			list = append(list, f.names(resolveAlias(item), key)...)
+		}
+		return list
+	}
+	t := f.scalar(n, key)
+	var list []text
+	at := 0
+	for part := range strings.SplitSeq(t.s, ",") {
+		if name := strings.TrimSpace(part); name != "" {
+			lead := strings.Index(part, name)
+			list = append(list, text{s: name, at: t.offset(utf8.RuneCountInString(t.s[:at+lead])), given: true})
+		}
+		at += len(part) + 1
+	}
+	return list
+}
