@@ -25,7 +25,8 @@ type Credentials interface {
 // credentialError is a failure to get credentials. It never holds one.
 type credentialError struct {
 	action string
-	status int // of the token endpoint, 0 when it did not answer
+	status int  // of the token endpoint, 0 when it did not answer
+	lost   bool // the token endpoint could not be reached, or did not answer
 	err    error
 }
 
@@ -34,7 +35,7 @@ func (e *credentialError) Unwrap() error { return e.err }
 
 // transient tells that the token endpoint may answer better in a while.
 func (e *credentialError) transient() bool {
-	return e.status == 429 || e.status >= 500 || e.status == 0 && isNetworkFault(e.err)
+	return e.status == 429 || e.status >= 500 || e.lost
 }
 
 // Bearer authorises with a token that never changes.
@@ -171,7 +172,7 @@ func tokenFault(ctx context.Context, err error) error {
 	}
 	var answer *oauth2.RetrieveError
 	if !errors.As(err, &answer) {
-		return &credentialError{action: action, err: withoutURL(err)}
+		return &credentialError{action: action, lost: isNetworkFault(err) && !isCertificateFault(err), err: withoutURL(err)}
 	}
 	fault := &credentialError{action: action, err: errors.New("the token endpoint gave no token")}
 	if answer.Response != nil {

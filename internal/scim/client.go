@@ -255,7 +255,7 @@ func (c *Client) Bulk(ctx context.Context, body []byte) (*Response, error) {
 		endpoint: bulkEndpoint,
 		path:     c.casePath(string(bulkEndpoint)),
 		body:     body,
-		receive:  receiveDocument,
+		receive:  receiveBulk,
 	})
 }
 

@@ -33,7 +33,15 @@ func resourcePath(e Endpoint, id string) (string, error) {
 	case "", ".", "..":
 		return "", errNoID
 	}
-	return string(e) + "/" + url.PathEscape(id), nil
+	return string(e) + "/" + escapeSegment(id), nil
+}
+
+// escapeSegment also escapes what is legal in a path but misread by servers
+// that decode paths as they decode queries.
+func escapeSegment(id string) string {
+	id = url.PathEscape(id)
+	id = strings.ReplaceAll(id, "&", "%26")
+	return strings.ReplaceAll(id, "+", "%2B")
 }
 
 // idFromLocation takes a resource's id out of its Location. The segment before

@@ -38,7 +38,9 @@ type policy struct {
 	outage     int // connections in a row that could not be made
 
 	throttled    bool // a 429 was seen
+	measured     bool // and the pace that it left was measured, not guessed
 	lastThrottle time.Time
+	lastGrowth   time.Time
 	limited      bool // the bucket has made somebody wait since the last growth
 }
 
@@ -194,25 +196,33 @@ func widen(window int) int {
 	return 2 * window
 }
 
-// grow raises the pace with each good answer while the pace is what limits:
-// slowly at first, so that a server whose limit was just found is not pushed
-// over it again at once, faster when it has been content for long.
+// grow raises the pace with time, while the pace is what limits: slowly after a
+// measurement that can be trusted, faster after one that cannot, and fastest
+// where the server has been content for long.
 func (p *policy) grow(now time.Time) {
-	if p.rate == 0 || !p.limited {
+	since := now.Sub(p.lastGrowth)
+	p.lastGrowth = now
+	if p.rate == 0 || !p.limited || since > time.Second {
 		return
 	}
 	p.limited = false
-	const slow, fast, content = 1.0025, 1.01, 30 * time.Second
-	if !p.throttled || now.Sub(p.lastThrottle) > content {
-		p.rate *= fast
-		return
-	}
-	p.rate *= slow
+	p.rate *= 1 + p.growth(now)*since.Seconds()
 }
 
-// slowDown closes the gate and lowers the pace. The first 429 tells what the
-// server permits: what it took, over the time until it takes more. Later ones
-// correct that by small steps, as some servers throttle for other reasons.
+// growth is a share of the pace a second.
+func (p *policy) growth(now time.Time) float64 {
+	const measured, guessed, content = 0.005, 0.015, 0.03
+	switch {
+	case !p.throttled || now.Sub(p.lastThrottle) > 2*time.Minute:
+		return content
+	case p.measured:
+		return measured
+	default:
+		return guessed
+	}
+}
+
+// slowDown closes the gate and lowers the pace.
 func (p *policy) slowDown(now time.Time, t ticket, s signal) {
 	if t.epoch != p.epoch {
 		p.extend(now, s)
@@ -224,23 +234,31 @@ func (p *policy) slowDown(now time.Time, t ticket, s signal) {
 		wait = max(wait, p.geometric())
 	}
 	p.close(now, t, wait)
-	p.rate = p.lowered(served, p.heldUntil.Sub(since).Seconds())
+	p.lower(served, p.heldUntil.Sub(since))
 	p.throttled, p.lastThrottle = true, now
 }
 
-func (p *policy) lowered(served int, seconds float64) float64 {
-	const step, hardStep = 0.95, 0.7
-	if !p.throttled || p.rate == 0 {
-		shown := step * float64(served) / max(seconds, 0.001)
-		if p.rate > 0 {
-			shown = min(shown, step*p.rate)
-		}
-		return max(shown, slowest)
+// lower corrects the pace after a 429. What the server took, over the time
+// until it takes more, is what it permits, be its limit a bucket or a window;
+// but only over a long time, as some servers throttle for other reasons than
+// the rate. Otherwise it is the first guess, and then corrected by small steps.
+func (p *policy) lower(served int, elapsed time.Duration) {
+	const step, hardStep, long = 0.95, 0.7, 10 * time.Second
+	shown := step * float64(served) / max(elapsed.Seconds(), 0.001)
+	p.measured = elapsed >= long && served > 0
+	switch {
+	case p.rate == 0 && served == 0:
+		return // nothing is known yet; the gate alone has to do
+	case p.rate == 0:
+		p.rate = shown
+	case served == 0:
+		p.rate *= hardStep
+	case p.measured:
+		p.rate = min(step*p.rate, max(shown, hardStep*hardStep*p.rate))
+	default:
+		p.rate *= step
 	}
-	if p.strikes > 1 {
-		return max(hardStep*p.rate, slowest)
-	}
-	return max(step*p.rate, slowest)
+	p.rate = max(p.rate, slowest)
 }
 
 // extend lets a late answer prolong the hold, never shorten it.

@@ -69,13 +69,24 @@ func (c *Client) again(ctx context.Context, t *trial, fault *Error) (time.Durati
 	if !again {
 		return 0, false
 	}
-	if fault.Status != http.StatusTooManyRequests {
+	if addsLoad(fault) {
 		if !c.budget.take() {
 			return 0, false
 		}
 		t.charged++
 	}
 	return wait, true
+}
+
+// addsLoad tells whether a retry after this fault needs the budget. Where the
+// gate has closed, it already sees to it that one request at most tries.
+func addsLoad(fault *Error) bool {
+	switch kindOf(fault) {
+	case throttle, refusal, unreachable:
+		return false
+	default:
+		return true
+	}
 }
 
 func (c *Client) patience() patience {
@@ -243,7 +254,7 @@ func (c *Client) refused(k *call, t *trial, answer *http.Response, resp *Respons
 		HTML:     body.html,
 	}
 	if e.Status >= 300 && e.Status < 400 {
-		e.Detail = redirectDetail(answer)
+		e.Detail, e.HTML = redirectDetail(answer), false
 	}
 	e.RetryAfter, e.HasRetryAfter = parseRetryAfter(answer.Header, time.Now(), c.profile.HintUnit)
 	e.Oversized = k.oversized && e.Status == http.StatusTooManyRequests

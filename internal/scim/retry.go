@@ -70,10 +70,10 @@ func (p patience) attemptsFor(e *Error) int {
 		return p.maxAttempts
 	case !p.reached && isNoSuchHost(e.Err):
 		return 1
+	case !p.reached && p.outage >= firstContactAttempts, p.outage > p.maxAttempts:
+		return 1
 	case !p.reached:
 		return min(p.maxAttempts, firstContactAttempts)
-	case p.outage > p.maxAttempts:
-		return 1
 	default:
 		return p.maxAttempts
 	}

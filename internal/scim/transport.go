@@ -98,7 +98,8 @@ func isCertificateFault(err error) bool {
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &record)
+		errors.As(err, &invalid) || errors.As(err, &record) ||
+		err != nil && strings.Contains(err.Error(), "HTTP response to HTTPS client")
 }
 
 func isNoSuchHost(err error) bool {
