@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"time"
 
 	"scimbulk/internal/journal"
 )
@@ -30,12 +31,12 @@ func (r *run) collect() error {
 		if r.DryRun {
 			batch = held.release(batch)
 		}
-		if err := r.record(batch); err != nil {
+		if err := r.writeDown(batch); err != nil {
 			r.stop(err)
 			return errors.Join(err, r.drainResults())
 		}
 	}
-	return r.record(held.rest())
+	return r.writeDown(held.rest())
 }
 
 // drainResults lets the workers end when nothing can be recorded any more.
@@ -45,9 +46,9 @@ func (r *run) drainResults() error {
 	return nil
 }
 
-// record writes a batch down, the files before the log: an outcome that is
+// writeDown records a batch, the files before the log: an outcome that is
 // logged is in the files.
-func (r *run) record(batch []*Result) error {
+func (r *run) writeDown(batch []*Result) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -96,7 +97,21 @@ func (r *run) stats() journal.Stats {
 	s := r.Client.Stats()
 	return journal.Stats{
 		GET: s.GET, POST: s.POST, PUT: s.PUT, PATCH: s.PATCH, DELETE: s.DELETE,
-		Retried: s.Retried, Throttled: s.Throttled,
+		Retried: s.Retried, Throttled: s.Throttled, Seconds: time.Since(r.totals.StartedAt).Seconds(),
+	}
+}
+
+// allStats are the stats of all sessions together.
+func (r *run) allStats() journal.Stats {
+	s := r.stats()
+	if r.State == nil {
+		return s
+	}
+	before := r.State.Stats()
+	return journal.Stats{
+		GET: before.GET + s.GET, POST: before.POST + s.POST, PUT: before.PUT + s.PUT, PATCH: before.PATCH + s.PATCH,
+		DELETE: before.DELETE + s.DELETE, Retried: before.Retried + s.Retried, Throttled: before.Throttled + s.Throttled,
+		Seconds: before.Seconds + s.Seconds,
 	}
 }
 

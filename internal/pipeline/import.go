@@ -59,7 +59,7 @@ type Import struct {
 
 	Log      *journal.Log   // nil for a dry run
 	State    *journal.State // of earlier sessions, nil for a new run
-	Run      string         // name of the run, which salts the hashes in the log
+	Name     string         // of the run, which salts the hashes in the log
 	Recorder Recorder
 	Meter    *Meter
 }
@@ -81,6 +81,7 @@ type run struct {
 	clock     clock
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
 	noIfMatch atomic.Bool  // the directory refuses fresh versions
+	sawUnique atomic.Bool  // the directory has refused a key that was taken
 	failures  atomic.Int64 // rows in a row that the directory could not serve
 	totals    Totals
 }
@@ -109,7 +110,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 		return &r.totals, err
 	}
 	r.totals.Pending = s.Rows - r.totals.Counts.Sum()
-	r.totals.Requests = r.stats()
+	r.totals.Requests = r.allStats()
 	if r.totals.Pending > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()
 	}

@@ -120,7 +120,8 @@ func (tw *twins) judge(t *task) *Result {
 	if first == 0 {
 		return nil
 	}
-	t.shared = true
+	t.shared = tw.policy == DuplicateApply
+	t.later = t.shared && first != t.row.Line
 	asked := tw.digest(t)
 	before, seen := tw.last[first]
 	switch {

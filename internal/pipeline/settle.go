@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +48,8 @@ func (w *row) waitForLateWrites(ctx context.Context) error {
 	return nil
 }
 
+// unique says whether the directory is known to keep the match attribute
+// unique: by its profile, or because it has refused a second one.
 func (w *row) unique() bool {
-	return slices.Contains(w.Profile.UniqueMatch, w.Resource+"."+w.record.MatchBy)
+	return w.sawUnique.Load() || w.Profile.MatchIsUnique(w.Resource, w.record.MatchBy)
 }

@@ -59,7 +59,8 @@ type task struct {
 	row    *rows.Row
 	record *mapping.Record
 	op     plan.Op
-	shared bool // another row has the same key
+	shared bool // another row that is carried out has the same key
+	later  bool // and comes before
 	doubt  *doubt
 }
 
@@ -81,5 +82,8 @@ func (im *Import) translate(mapper *mapping.Mapper, row *rows.Row) (*task, *Resu
 }
 
 func faulty(row *rows.Row, key string, err error) *Result {
-	return &Result{Row: row, Key: key, Outcome: Rejected, Class: ClassData, Detail: err.Error()}
+	return &Result{
+		Row: row, Key: key, Outcome: Rejected, Class: ClassData, Detail: err.Error(),
+		Change: plan.Change{Action: plan.ActReject, Class: ClassData, Reason: err.Error()},
+	}
 }

@@ -98,7 +98,7 @@ func newRow(r *run, t *task) *row {
 // error is one that stops the run: the row has no outcome then.
 func (w *row) carryOut(ctx context.Context) (*Result, error) {
 	for round := range maxRounds {
-		err := w.look(ctx, round > 0 || w.shared || w.sent != "")
+		err := w.look(ctx, round > 0 || w.later || w.sent != "")
 		if err != nil {
 			return w.failedLookup(err)
 		}
@@ -224,7 +224,7 @@ func (w *row) write(ctx context.Context) (done bool, err error) {
 func (w *row) intent() journal.Intent {
 	w.step++
 	return journal.Intent{
-		Line: w.row.Line, Step: w.step - 1, Key: journal.HashKey(w.Run, w.record.KeyFold),
+		Line: w.row.Line, Step: w.step - 1, Key: journal.HashKey(w.Name, w.record.KeyFold),
 		Op: string(w.change.Action), At: w.clock.now(), Absent: w.have == nil,
 	}
 }
@@ -325,11 +325,16 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 		return false, err
 	}
 	w.note(failed)
+	if failed.Uniqueness() {
+		w.sawUnique.Store(true)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return false, ErrInterrupted
 	case failed.Verdict() == scim.InDoubt:
-		w.sent = w.change.Action
+		if w.sent != plan.ActCreate { // what is brought up to date after a create stays created
+			w.sent = w.change.Action
+		}
 		return false, w.waitForLateWrites(ctx)
 	case pointless(failed):
 		return false, errors.Join(err, w.Log.Withdraw([]journal.Intent{intent}))

@@ -53,15 +53,18 @@ type Files struct {
 }
 
 // NewFiles starts the result files of a run in a directory. in is the input,
-// whose header the rejects repeat. With the state of earlier sessions it goes
+// whose header the rejects repeat. A plan has rejects and no results. With the state of earlier sessions it goes
 // on with their files, without the lines whose outcome did not reach the log:
 // those rows are in doubt and get their line again.
-func NewFiles(dir string, in *rows.Reader, state *journal.State) (*Files, error) {
+func NewFiles(dir string, in *rows.Reader, state *journal.State, results bool) (*Files, error) {
 	f := &Files{dir: dir, format: in}
 	if state != nil {
 		if err := f.keep(state); err != nil {
 			return nil, err
 		}
+	}
+	if !results {
+		return f, nil
 	}
 	path := filepath.Join(dir, ResultsFile)
 	_, err := os.Stat(path)
@@ -146,19 +149,29 @@ func (h *headerSkipper) Write(p []byte) (int, error) {
 
 // Flush hands everything that was recorded to the operating system.
 func (f *Files) Flush() error {
-	if err := gocsv.MarshalCSVWithoutHeaders(f.batch, f.csv); err != nil {
-		return err
-	}
-	f.batch = f.batch[:0]
-	if err := f.out.Flush(); err != nil || f.rejects == nil {
+	if err := f.flushResults(); err != nil || f.rejects == nil {
 		return err
 	}
 	return errors.Join(f.rejects.Flush(), f.rejectsOut.Flush())
 }
 
+func (f *Files) flushResults() error {
+	if f.results == nil {
+		return nil
+	}
+	if err := gocsv.MarshalCSVWithoutHeaders(f.batch, f.csv); err != nil {
+		return err
+	}
+	f.batch = f.batch[:0]
+	return f.out.Flush()
+}
+
 // Close makes the files durable.
 func (f *Files) Close() error {
-	err := errors.Join(f.Flush(), f.results.Sync(), f.results.Close())
+	err := f.Flush()
+	if f.results != nil {
+		err = errors.Join(err, f.results.Sync(), f.results.Close())
+	}
 	if f.rejectsFile != nil {
 		err = errors.Join(err, f.rejectsFile.Sync(), f.rejectsFile.Close())
 	}

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"scimbulk/internal/journal"
 	"scimbulk/internal/pipeline"
 )
 
@@ -35,6 +36,14 @@ type Input struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 	Bytes  int64  `json:"bytes"`
+}
+
+// InputOf describes the file of a digest, nil for none.
+func InputOf(d *journal.Digest) *Input {
+	if d == nil {
+		return nil
+	}
+	return &Input{Path: d.Path, SHA256: d.SHA256, Bytes: d.Bytes}
 }
 
 // Rows are the outcomes. Read is their sum.

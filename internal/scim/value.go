@@ -158,3 +158,11 @@ func Clone(v any) any {
 	}
 	return v
 }
+
+// OneLine is a JSON value without line breaks between its parts, and otherwise
+// as it was written: numbers keep their digits and members their order.
+func OneLine(raw []byte) ([]byte, error) {
+	v := jsontext.Value(bytes.Clone(raw))
+	err := v.Compact(jsontext.AllowDuplicateNames(true))
+	return v, err
+}

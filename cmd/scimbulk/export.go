@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/report"
+	"scimbulk/internal/scim"
+)
+
+// exportOptions are the flags of export.
+type exportOptions struct {
+	target targetOptions
+	run    runOptions
+
+	kind       string
+	out        string
+	format     string
+	attributes []string
+	excluded   []string
+	filter     string
+	inactive   string
+	pageSize   string
+}
+
+func newExport(s streams) *cobra.Command {
+	o := &exportOptions{}
+	cmd := &cobra.Command{
+		Use:   "export users|groups|all",
+		Short: "Write the directory into files",
+		Long: `export reads users or groups page by page, several pages at a time, and writes
+them to one file; all writes users, groups and memberships into a directory. A
+file is whole or not there. Every resource stands in it once, the totals are
+read again at the end, and an export with gaps says so and exits with 3.
+
+The columns of a CSV file are SCIM paths, so that it can be imported again.`,
+		Example: `  scimbulk export users --out users.csv --sandbox
+  scimbulk export all --out directory --region us-east-1
+  scimbulk export users --attributes userName,active --filter 'title pr' --out -`,
+		Args:      exactly(1, "one of users, groups, all"),
+		ValidArgs: []string{"users", "groups", "all"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.kind = args[0]
+			return o.execute(cmd.Context(), s)
+		},
+	}
+	f := cmd.Flags()
+	o.target.bind(f)
+	o.run.bind(f)
+	f.StringVarP(&o.out, "out", "o", "", "`PATH` to write to; a directory for all; - is standard output (default: users.csv, groups.csv, directory)")
+	f.StringVar(&o.format, "format", "", "csv or jsonl (default: by the extension of --out, else csv)")
+	f.StringSliceVar(&o.attributes, "attributes", nil, "`paths` to ask for, comma-separated (default: all)")
+	f.StringSliceVar(&o.excluded, "exclude-attributes", nil, "`paths` to leave out, comma-separated")
+	f.StringVar(&o.filter, "filter", "", "SCIM `filter`, such as 'userType eq \"Employee\"'")
+	f.StringVar(&o.inactive, "inactive", pipeline.InactiveInclude, "inactive people: include, exclude or only")
+	f.StringVar(&o.pageSize, "page-size", "auto", "`resources` a page, or auto")
+	return cmd
+}
+
+func (o *exportOptions) validate() error {
+	problems := append(o.target.validate(), o.run.validate()...)
+	problems = oneOf(problems, "export", o.kind, "users", "groups", "all")
+	problems = oneOf(problems, "--format", o.format, "", pipeline.FormatCSV, pipeline.FormatJSONL)
+	problems = oneOf(problems, "--inactive", o.inactive, pipeline.InactiveInclude, pipeline.InactiveExclude, pipeline.InactiveOnly)
+	if len(o.attributes) > 0 && len(o.excluded) > 0 {
+		problems = append(problems, usagef("--attributes and --exclude-attributes do not go together (RFC 7644 section 3.9)"))
+	}
+	if _, err := o.page(); err != nil {
+		problems = append(problems, err)
+	}
+	if o.filter != "" {
+		if _, err := scim.ParseFilter(o.filter); err != nil {
+			problems = append(problems, usagef("--filter: %w", err))
+		}
+	}
+	if o.kind == "all" && o.out == "-" {
+		problems = append(problems, usagef("all writes several files, which standard output cannot hold: name a directory with --out"))
+	}
+	if o.out == "-" && o.run.json {
+		problems = append(problems, usagef("--json and --out - would both write to standard output"))
+	}
+	return errors.Join(problems...)
+}
+
+// page is the page size, 0 for auto.
+func (o *exportOptions) page() (int, error) {
+	if o.pageSize == "auto" {
+		return 0, nil
+	}
+	var n int
+	if _, err := fmt.Sscanf(o.pageSize, "%d", &n); err != nil || n < 1 {
+		return 0, usagef("--page-size %q: give a number of resources, or auto", o.pageSize)
+	}
+	return n, nil
+}
+
+// exportRun is an export under way.
+type exportRun struct {
+	*exportOptions
+	s        streams
+	dir      *directory
+	meter    *pipeline.Meter
+	manifest report.Manifest
+}
+
+func (o *exportOptions) execute(ctx context.Context, s streams) error {
+	o.target.fromEnvironment()
+	if err := o.validate(); err != nil {
+		return err
+	}
+	o.fillIn()
+	dir, err := o.target.open()
+	if err != nil {
+		return err
+	}
+	defer dir.close()
+	_, work, release := twoStops(ctx, io.Discard)
+	defer release()
+	x := &exportRun{exportOptions: o, s: s, dir: dir, meter: &pipeline.Meter{}}
+	x.manifest = report.Manifest{Target: dir.name, Provider: dir.profile.Name, Started: time.Now().UTC()}
+	progress := report.StartProgress(o.run.progressMode(s), s.err, x.meter, o.kind)
+	err = x.write(work)
+	progress.Stop()
+	if err != nil {
+		return err
+	}
+	return x.finish()
+}
+
+// fillIn settles the output path and the format.
+func (o *exportOptions) fillIn() {
+	bare := strings.TrimSuffix(strings.TrimSuffix(o.out, ".gz"), ".zst")
+	if o.format == "" {
+		o.format = pipeline.FormatCSV
+		if ext := filepath.Ext(bare); ext == ".jsonl" || ext == ".ndjson" {
+			o.format = pipeline.FormatJSONL
+		}
+	}
+	if o.out == "" {
+		o.out = o.kind + "." + o.format
+		if o.kind == "all" {
+			o.out = "directory"
+		}
+	}
+}
+
+func (x *exportRun) write(ctx context.Context) error {
+	switch x.kind {
+	case "users":
+		return x.dump(ctx, "User", x.out, nil)
+	case "groups":
+		return x.dump(ctx, "Group", x.out, nil)
+	}
+	if err := os.MkdirAll(x.out, 0o700); err != nil {
+		return err
+	}
+	m := pipeline.NewMemberships()
+	if err := x.dump(ctx, "User", filepath.Join(x.out, "users."+x.format), m.User); err != nil {
+		return err
+	}
+	if err := x.dump(ctx, "Group", filepath.Join(x.out, "groups."+x.format), m.Group); err != nil {
+		return err
+	}
+	d, err := m.WriteTo(filepath.Join(x.out, "memberships.csv"), x.s.out)
+	if err != nil {
+		return err
+	}
+	x.manifest.Add("membership", d)
+	return nil
+}
+
+func (x *exportRun) dump(ctx context.Context, resource, path string, each func(scim.Object) error) error {
+	schema, err := x.dir.schema(ctx, resource)
+	if err != nil {
+		return err
+	}
+	page, err := x.page()
+	if err != nil {
+		return err
+	}
+	x.meter.Total.Store(0)
+	x.meter.Done.Store(0)
+	e := &pipeline.Export{
+		Client: x.dir.client, Profile: x.dir.profile, Endpoint: pipeline.Endpoint(resource),
+		Filter: x.filter, Attributes: fullPaths(x.attributes), ExcludedAttributes: fullPaths(x.excluded), Inactive: x.inactive,
+		PageSize: page, Workers: x.dir.workers, Meter: x.meter,
+	}
+	d, err := e.WriteTo(ctx, path, x.format, schema, x.s.out, each)
+	if err != nil {
+		return fmt.Errorf("exporting %s: %w", e.Endpoint, err)
+	}
+	x.manifest.Add(strings.ToLower(resource), d)
+	return nil
+}
+
+// fullPaths writes the abbreviations of paths out, as the directory knows them.
+func fullPaths(paths []string) []string {
+	full := make([]string, len(paths))
+	for i, p := range paths {
+		full[i] = p
+		if path, err := scim.ParsePath(strings.TrimSpace(p)); err == nil {
+			full[i] = path.String()
+		}
+	}
+	return full
+}
+
+// finish writes the manifest beside the data, tells what was read, and how
+// complete that is.
+func (x *exportRun) finish() error {
+	stats := x.dir.client.Stats()
+	x.manifest.Finish(stats.Total)
+	if x.out != "-" {
+		path := x.out + ".manifest.json"
+		if x.kind == "all" {
+			path = filepath.Join(x.out, "manifest.json")
+		}
+		if err := x.manifest.Save(path); err != nil {
+			return err
+		}
+	}
+	if x.run.json {
+		if err := json.NewEncoder(x.s.out).Encode(&x.manifest); err != nil {
+			return err
+		}
+	} else if !x.run.quiet {
+		talk := x.s.out
+		if x.out == "-" {
+			talk = x.s.err
+		}
+		x.manifest.WriteText(talk)
+	}
+	if gaps := x.manifest.Gaps(); len(gaps) > 0 {
+		return &pipeline.IncompleteError{Gaps: gaps}
+	}
+	return nil
+}

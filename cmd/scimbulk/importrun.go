@@ -1,0 +1,449 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/mapping"
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/report"
+	"scimbulk/internal/rows"
+	"scimbulk/internal/scim"
+)
+
+// importRun is one session of an import or a plan, from flags to summary.
+type importRun struct {
+	*importOptions
+	s   streams
+	dir *directory
+
+	runDir  string
+	read    rows.Options
+	input   *rows.Reader // open for its header and dialect
+	mapping *mapping.Mapping
+	schema  *scim.ResourceSchema
+	meter   *pipeline.Meter
+	survey  *pipeline.Survey
+	limits  limits
+
+	log    *journal.Log
+	state  *journal.State // of earlier sessions, nil for a new run
+	header journal.Header
+	files  *report.Files
+	review *report.Review
+}
+
+// execute runs an import or a plan.
+func (o *importOptions) execute(ctx context.Context, s streams) error {
+	o.target.fromEnvironment()
+	return (&importRun{importOptions: o, s: s, meter: &pipeline.Meter{}}).execute(ctx)
+}
+
+func (r *importRun) execute(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.validate(); err != nil {
+		return err
+	}
+	if r.limits, err = r.importOptions.limits(); err != nil {
+		return err
+	}
+	take, work, release := twoStops(ctx, r.s.err)
+	defer release()
+	for _, step := range []func(context.Context) error{
+		func(context.Context) error { return r.openInput() },
+		r.openDirectory,
+		r.compile,
+		r.look,
+		func(context.Context) error { return r.ask() },
+		func(context.Context) error { return r.begin() },
+	} {
+		if err := step(take); err != nil {
+			if errors.Is(context.Cause(take), pipeline.ErrInterrupted) {
+				fmt.Fprintln(r.s.err, "interrupted before the first write: nothing has been changed")
+				return exitError{code: exitInterrupted}
+			}
+			return err
+		}
+	}
+	if r.maxDuration > 0 {
+		var cancel context.CancelFunc
+		take, cancel = context.WithTimeoutCause(take, r.maxDuration, pipeline.ErrMaxDuration)
+		defer cancel()
+	}
+	return r.carryOut(take, work)
+}
+
+func (r *importRun) close() error {
+	var err error
+	if r.input != nil {
+		err = r.input.Close()
+	}
+	if r.log != nil {
+		err = errors.Join(err, r.log.Close())
+	}
+	if r.dir != nil {
+		err = errors.Join(err, r.dir.close())
+	}
+	return err
+}
+
+// note says something on standard error, unless nobody wants to hear it.
+func (r *importRun) note(format string, args ...any) {
+	if !r.run.quiet {
+		fmt.Fprintf(r.s.err, format+"\n", args...)
+	}
+}
+
+// openInput opens the file for its header. Standard input is kept in the run's
+// directory first, since it is read twice.
+func (r *importRun) openInput() (err error) {
+	r.read = rows.Options{
+		Format: rows.Format(r.format), Encoding: r.encoding, SkipRows: r.skipRows, MaxRows: r.maxRows,
+	}
+	for _, c := range strings.ReplaceAll(r.delimiter, `\t`, "\t") {
+		r.read.Delimiter = c
+	}
+	if r.importOptions.input == "-" {
+		if err := r.keepStdin(); err != nil {
+			return err
+		}
+	}
+	if r.input, err = rows.Open(r.importOptions.input, r.read); err != nil {
+		return err
+	}
+	for _, n := range r.input.Notes() {
+		r.note("%s: %s", r.importOptions.input, n)
+	}
+	return nil
+}
+
+func (r *importRun) keepStdin() (err error) {
+	if r.runDir, err = newRunDir(r.run.dir, r.command()); err != nil {
+		return err
+	}
+	kept := filepath.Join(r.runDir, "stdin."+cmpOr(r.format, "csv"))
+	if err := copyInput(r.s.in, kept); err != nil {
+		return fmt.Errorf("keeping standard input for a later resume: %w", err)
+	}
+	r.importOptions.input, r.read.Name = kept, "stdin"
+	return nil
+}
+
+func cmpOr(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+func (r *importRun) command() string {
+	if r.dryRun {
+		return "plan"
+	}
+	return "import"
+}
+
+func (r *importRun) openDirectory(context.Context) (err error) {
+	r.dir, err = r.target.open()
+	return err
+}
+
+// compile turns the mapping, or the header alone, into a translation, against
+// the schema of the directory. All faults come together.
+func (r *importRun) compile(ctx context.Context) error {
+	var file *mapping.File
+	var err error
+	if r.importOptions.mapping != "" {
+		file, err = mapping.Load(r.importOptions.mapping)
+	} else {
+		file = mapping.Auto(r.input.Header(), r.input.Nested(), r.resource)
+	}
+	if err != nil {
+		return err
+	}
+	var failed error
+	schema := func(resource string) *scim.ResourceSchema {
+		r.schema, err = r.dir.schema(ctx, resource)
+		failed = errors.Join(failed, err)
+		if r.schema == nil {
+			return scim.Builtin(resource)
+		}
+		return r.schema
+	}
+	r.mapping, err = file.Compile(r.input.Header(), r.input.Nested(), mapping.Options{
+		Resource: r.resource, Match: r.match, Op: r.op, ClearToken: r.clearToken, Schema: schema,
+		Input: filepath.Base(r.importOptions.input),
+	})
+	if failed != nil {
+		return failed
+	}
+	if err != nil {
+		return err
+	}
+	r.noteMapping()
+	return nil
+}
+
+func (r *importRun) noteMapping() {
+	if columns := r.mapping.Unmapped(); len(columns) > 0 {
+		r.note("columns that map to nothing: %s", strings.Join(columns, ", "))
+	}
+	if columns := r.mapping.ReadOnly(); len(columns) > 0 {
+		r.note("columns that the directory decides itself, not sent: %s", strings.Join(columns, ", "))
+	}
+	for _, n := range r.mapping.Notes() {
+		r.note("%s", n)
+	}
+	if r.onDuplicate == "" {
+		r.onDuplicate = pipeline.DuplicateReject
+		if r.mapping.HasOps() {
+			r.onDuplicate = pipeline.DuplicateApply
+		}
+	}
+}
+
+// pipeline is the import as its package runs it.
+func (r *importRun) pipeline() *pipeline.Import {
+	return &pipeline.Import{
+		Open:     func() (*rows.Reader, error) { return rows.Open(r.importOptions.input, r.input.Options()) },
+		Mapping:  r.mapping,
+		Client:   r.dir.client,
+		Profile:  r.dir.profile,
+		Rules:    plan.Rules{Schema: r.schema, OnExisting: r.onExisting, Unmapped: r.unmapped, NoPatch: !r.dir.profile.Patch},
+		Resource: r.mapping.Resource(),
+		DryRun:   r.dryRun,
+
+		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
+		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle,
+		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Meter: r.meter,
+	}
+}
+
+func (r *importRun) recorder() pipeline.Recorder {
+	if r.dryRun {
+		return r.review
+	}
+	return r.files
+}
+
+// look reads the file once through the mapping.
+func (r *importRun) look(ctx context.Context) (err error) {
+	progress := report.StartProgress(r.run.progressMode(r.s), r.s.err, r.meter, "rows")
+	defer progress.Stop()
+	r.survey, err = r.pipeline().Survey(ctx)
+	return err
+}
+
+// ask keeps an import from removing more people than anybody meant to.
+func (r *importRun) ask() error {
+	n := r.survey.Removals
+	if n == 0 || r.state != nil {
+		return nil
+	}
+	if r.limits.deletes.Exceeded(n, r.survey.Rows) {
+		return fmt.Errorf("%w: %d of %d rows ask to delete or deactivate, %s is the limit; nothing has been changed",
+			pipeline.ErrMaxDeletes, n, r.survey.Rows, r.limits.deletes)
+	}
+	if r.dryRun || r.yes {
+		return nil
+	}
+	question := fmt.Sprintf("%d of %d rows delete or deactivate somebody in %s", n, r.survey.Rows, r.dir.name)
+	if !terminal(r.s.in) {
+		return usagef("%s: say --yes if that is meant", question)
+	}
+	fmt.Fprintf(r.s.err, "%s. Go on? [y/N] ", question)
+	answer, _ := bufio.NewReader(r.s.in).ReadString('\n')
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		fmt.Fprintln(r.s.err, "nothing has been changed")
+		return exitError{code: exitFailed}
+	}
+	return nil
+}
+
+// begin makes the run's directory with its log and result files.
+func (r *importRun) begin() (err error) {
+	if r.runDir == "" {
+		if r.runDir, err = newRunDir(r.run.dir, r.command()); err != nil {
+			return err
+		}
+	}
+	if !r.dryRun {
+		if err := r.openLog(); err != nil {
+			return err
+		}
+	}
+	if r.files, err = report.NewFiles(r.runDir, r.input, r.state, !r.dryRun); err != nil || !r.dryRun {
+		return err
+	}
+	return r.beginReview()
+}
+
+func (r *importRun) beginReview() (err error) {
+	input, err := digest(r.importOptions.input)
+	if err != nil {
+		return err
+	}
+	var screen io.Writer = r.s.out
+	if r.run.json {
+		screen = nil
+	}
+	r.header.Input, r.header.Started = input, time.Now().UTC()
+	r.review, err = report.NewReview(r.runDir, report.PlanHeader{
+		Format: report.PlanFormat, Run: filepath.Base(r.runDir), Target: r.dir.name, Provider: r.dir.profile.Name,
+		Resource: r.mapping.Resource(), Input: report.InputOf(input), Created: r.header.Started,
+	}, r.files, screen, terminal(r.s.out) && os.Getenv("NO_COLOR") == "")
+	return err
+}
+
+// openLog begins the checkpoint log, or goes on with it if nothing that the run
+// depends on has changed.
+func (r *importRun) openLog() (err error) {
+	if r.header, err = r.newHeader(); err != nil {
+		return err
+	}
+	if r.state != nil { // resume has opened it
+		return r.unchanged()
+	}
+	r.log, err = journal.Create(r.runDir, r.header)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s holds a run already: go on with it by scimbulk resume %s, or name another --run-dir", r.runDir, r.runDir)
+	}
+	return err
+}
+
+func (r *importRun) newHeader() (h journal.Header, err error) {
+	h = journal.Header{
+		Run: filepath.Base(r.runDir), Command: r.command(), Args: r.args(),
+		Target: r.dir.name, Provider: r.dir.profile.Name, Started: time.Now().UTC(),
+	}
+	if h.Input, err = digest(r.importOptions.input); err != nil {
+		return h, err
+	}
+	if r.importOptions.mapping != "" {
+		h.Mapping, err = digest(r.importOptions.mapping)
+	}
+	return h, err
+}
+
+// carryOut runs the pipeline and tells what came of it.
+func (r *importRun) carryOut(take, work context.Context) error {
+	progress := report.StartProgress(r.run.progressMode(r.s), r.s.err, r.meter, "rows")
+	totals, err := r.pipeline().Run(take, work, r.survey)
+	progress.Stop()
+	if r.review != nil {
+		err = errors.Join(err, r.review.Close())
+	}
+	err = errors.Join(err, r.files.Close())
+	if totals == nil {
+		return err
+	}
+	code := r.codeOf(totals, err)
+	summary := r.summary(totals, err, code)
+	if r.log != nil {
+		err = errors.Join(err, r.log.Finish(journal.Summary{Finished: totals.Pending == 0 && err == nil, Exit: code, Read: totals.Rows}))
+	}
+	err = errors.Join(err, summary.Save(r.runDir), r.saveOut())
+	if err != nil {
+		return err
+	}
+	if err := r.show(summary); err != nil {
+		return err
+	}
+	return r.farewell(totals, code)
+}
+
+func (r *importRun) codeOf(t *pipeline.Totals, err error) int {
+	rejected := t.Counts[pipeline.Rejected]+t.Counts[pipeline.Unknown] > 0
+	changes := t.Writes["POST"]+t.Writes["PUT"]+t.Writes["PATCH"]+t.Writes["DELETE"] > 0
+	switch {
+	case err != nil:
+		return exitCode(err)
+	case t.Cause != nil:
+		return exitCode(t.Cause)
+	case rejected:
+		return exitIncomplete
+	case r.detailed && changes:
+		return exitChanges
+	}
+	return exitDone
+}
+
+func (r *importRun) summary(t *pipeline.Totals, err error, code int) *report.Summary {
+	s := &report.Summary{
+		Command: r.command(), Run: r.runDir, Target: r.dir.name, Provider: r.dir.profile.Name,
+		Input: report.InputOf(r.header.Input), Started: r.header.Started,
+		Seconds: t.Requests.Seconds, Exit: code,
+	}
+	s.SetTotals(t)
+	if r.dryRun {
+		s.SetWrites(t.Writes)
+	}
+	if err = errors.Join(err, t.Cause); err != nil {
+		s.Error = err.Error()
+	}
+	return s
+}
+
+// saveOut copies the plan to where --out wants it.
+func (r *importRun) saveOut() error {
+	if r.out == "" || r.review == nil {
+		return nil
+	}
+	in, err := os.Open(r.review.Path())
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := rows.Create(r.out, r.s.out)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Discard()
+		return err
+	}
+	return out.Commit()
+}
+
+func (r *importRun) show(summary *report.Summary) error {
+	if r.run.json {
+		b, err := summary.Encode()
+		if err == nil {
+			_, err = r.s.out.Write(b)
+		}
+		return err
+	}
+	if r.dryRun {
+		return r.review.WriteTotals(r.s.out, summary)
+	}
+	if r.run.quiet {
+		return nil
+	}
+	return summary.WriteText(r.s.out, r.files)
+}
+
+// farewell says why a run ended early and how it goes on.
+func (r *importRun) farewell(t *pipeline.Totals, code int) error {
+	if t.Cause == nil {
+		if code == exitDone {
+			return nil
+		}
+		return exitError{code: code}
+	}
+	if !errors.Is(t.Cause, pipeline.ErrInterrupted) {
+		fmt.Fprintf(r.s.err, "scimbulk: stopped: %v\n", t.Cause)
+	}
+	if !r.dryRun && t.Pending > 0 {
+		fmt.Fprintf(r.s.err, "%d rows are left; go on with: scimbulk resume %s\n", t.Pending, r.runDir)
+	}
+	return exitError{code: code}
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/pipeline"
+)
+
+// notResumed are flags that belong to a session and not to the run.
+var notResumed = map[string]bool{
+	"run-dir": true, "progress": true, "json": true, "quiet": true, "yes": true, "max-duration": true, "help": true,
+	"url": true, "region": true, "sandbox": true, "provider": true, "token-file": true, "token-url": true, "insecure-http": true,
+}
+
+// args is the command line that makes the same run from any folder. Secrets are
+// not among them, since no flag takes one.
+func (r *importRun) args() []string {
+	o := r.importOptions
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fresh := &importOptions{}
+	fresh.bind(flags)
+	defaults := map[string]string{}
+	flags.VisitAll(func(f *pflag.Flag) { defaults[f.Name] = f.Value.String() })
+
+	now := pflag.NewFlagSet("", pflag.ContinueOnError)
+	same := *o
+	probe := &importOptions{}
+	probe.bind(now)
+	*probe = same // the flags read their values from here
+	probe.mapping = absolute(probe.mapping)
+	args := []string{"import", absolute(o.input)}
+	now.VisitAll(func(f *pflag.Flag) {
+		if value := f.Value.String(); !notResumed[f.Name] && value != defaults[f.Name] {
+			args = append(args, "--"+f.Name+"="+value)
+		}
+	})
+	return append(args, o.target.args()...)
+}
+
+func newResume(s streams) *cobra.Command {
+	session := &importOptions{}
+	cmd := &cobra.Command{
+		Use:   "resume [RUN]",
+		Short: "Go on with an interrupted run",
+		Long: `resume goes on where a run was interrupted, by whatever means. RUN is the run's
+directory, or latest (the default). Rows that have their outcome are not done
+again; rows that were in hand are looked up first. The input, the mapping and
+the target must be the same as they were.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run := "latest"
+			if len(args) > 0 {
+				run = args[0]
+			}
+			return resume(cmd.Context(), s, run, cmd.Flags(), session)
+		},
+	}
+	f := cmd.Flags()
+	session.run.bind(f)
+	f.StringVar(&session.target.tokenFile, "token-file", "", "`file` with the bearer token (else SCIMBULK_TOKEN)")
+	f.IntVar(&session.target.workers, "workers", 0, "rows in hand at a time (default: as the run began)")
+	f.Float64Var(&session.target.rate, "rate", 0, "most `requests` a second (default: as the run began)")
+	f.DurationVar(&session.maxDuration, "max-duration", 0, "stop after this time, resumable")
+	f.Lookup("run-dir").Hidden = true
+	return cmd
+}
+
+func resume(ctx context.Context, s streams, run string, changed *pflag.FlagSet, session *importOptions) error {
+	dir := run
+	if run == "latest" {
+		var err error
+		if dir, err = latestRun(); err != nil {
+			return err
+		}
+	}
+	dir = absolute(dir)
+	log, state, err := journal.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s holds no %s: nothing was begun there", dir, journal.FileName)
+	}
+	if err != nil {
+		return err
+	}
+	if state.Finished {
+		fmt.Fprintf(s.err, "%s is finished: its summary is in %s\n", filepath.Base(dir), filepath.Join(dir, "summary.json"))
+		return errors.Join(log.Close(), exitWith(state.Exit))
+	}
+	o, err := optionsOf(state.Header, session, changed)
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	r := &importRun{importOptions: o, s: s, meter: &pipeline.Meter{}, runDir: dir, log: log, state: state}
+	return r.execute(ctx)
+}
+
+func exitWith(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return exitError{code: code}
+}
+
+// optionsOf reads the options of a run from its log; what this session says of
+// pace, progress and credentials goes before.
+func optionsOf(h journal.Header, session *importOptions, changed *pflag.FlagSet) (*importOptions, error) {
+	o := &importOptions{}
+	flags := pflag.NewFlagSet("resume", pflag.ContinueOnError)
+	o.bind(flags)
+	if len(h.Args) < 2 || h.Command != "import" {
+		return nil, fmt.Errorf("this is the log of %s %s, which this version cannot go on with", h.Command, strconv.Quote(h.Run))
+	}
+	if err := flags.Parse(h.Args[2:]); err != nil {
+		return nil, fmt.Errorf("the command line in the log cannot be read: %w", err)
+	}
+	o.input, o.run = h.Args[1], session.run
+	changed.Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "token-file":
+			o.target.tokenFile = session.target.tokenFile
+		case "workers":
+			o.target.workers = session.target.workers
+		case "rate":
+			o.target.rate = session.target.rate
+		case "max-duration":
+			o.maxDuration = session.maxDuration
+		}
+	})
+	return o, nil
+}
+
+// unchanged refuses to go on with a run whose input, mapping or target is not
+// what it was.
+func (r *importRun) unchanged() error {
+	was, is := r.state.Header, r.header
+	var problems []error
+	differ := func(what string, a, b *journal.Digest) {
+		if (a == nil) != (b == nil) || a != nil && a.SHA256 != b.SHA256 {
+			problems = append(problems, fmt.Errorf("the %s has changed since the run began: bring the old one back, or start a new run", what))
+		}
+	}
+	differ("input "+is.Input.Path, was.Input, is.Input)
+	differ("mapping "+r.importOptions.mapping, was.Mapping, is.Mapping)
+	if was.Target != is.Target || was.Provider != is.Provider {
+		problems = append(problems, fmt.Errorf("the run was begun against %s (%s), not %s (%s)", was.Target, was.Provider, is.Target, is.Provider))
+	}
+	r.header.Started = was.Started
+	return errors.Join(problems...)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// streams are what a command reads and writes: out is data, err is talk.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// terminal says whether a stream is a terminal.
+func terminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// usageError is a command line that cannot be carried out.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// run carries out a command line and returns its exit code.
+func run(ctx context.Context, args []string, s streams) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		complain(s.err, err)
+	}
+	return exitCode(err)
+}
+
+// complain prints an error once, with the hint that goes with it.
+func complain(out io.Writer, err error) {
+	var quiet exitError
+	if errors.As(err, &quiet) && quiet.error == nil {
+		return
+	}
+	fmt.Fprintf(out, "scimbulk: %v\n", err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(out, "try: scimbulk help")
+	}
+}
+
+func newRoot(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "scimbulk",
+		Short: "The bulk loader for SCIM 2.0 directories",
+		Long: `scimbulk imports people and groups from CSV and JSONL files into a SCIM 2.0
+directory, shows beforehand what an import would change, and exports the
+directory into files. Genesys Cloud is the first provider it knows; any SCIM 2.0
+server is the second. Without one, --sandbox is a directory to try things on.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{unknownCommand(cmd, args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SuggestionsMinimumDistance = 2
+	root.AddCommand(
+		newImport(s), newPlan(s), newExport(s), newResume(s), newSandbox(s), newVersion(s),
+	)
+	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
+	return root
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		return fmt.Errorf("unknown command %q (did you mean %s?)", name, strings.Join(near, " or "))
+	}
+	return fmt.Errorf("unknown command %q", name)
+}
+
+// exactly is cobra.ExactArgs with a message that says what is missing.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return usagef("%s takes %s: %s", cmd.CommandPath(), what, cmd.UseLine())
+	}
+}

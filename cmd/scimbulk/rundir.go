@@ -1,0 +1,83 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"scimbulk/internal/journal"
+)
+
+// runsFolder is where runs have their directories unless --run-dir says
+// otherwise.
+const runsFolder = "scimbulk-runs"
+
+// newRunDir makes a run's directory and returns its absolute path.
+func newRunDir(given, command string) (string, error) {
+	dir := given
+	if dir == "" {
+		suffix := make([]byte, 2)
+		rand.Read(suffix) // never fails
+		dir = filepath.Join(runsFolder, fmt.Sprintf("%s-%s-%x", command, time.Now().UTC().Format("20060102-150405"), suffix))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
+}
+
+// digest describes a file, so that resume can tell whether it is the same.
+func digest(path string) (*journal.Digest, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	n, err := io.Copy(sum, file)
+	if err != nil {
+		return nil, err
+	}
+	return &journal.Digest{Path: absolute(path), SHA256: hex.EncodeToString(sum.Sum(nil)), Bytes: n}, nil
+}
+
+// copyInput keeps standard input in the run's directory, so that it can be read
+// twice and the run be resumed.
+func copyInput(in io.Reader, path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, in)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// latestRun is the newest run directory that holds a checkpoint log.
+func latestRun() (string, error) {
+	entries, err := os.ReadDir(runsFolder)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	var newest string
+	var at time.Time
+	for _, e := range entries {
+		path := filepath.Join(runsFolder, e.Name())
+		info, err := os.Stat(filepath.Join(path, journal.FileName))
+		if err == nil && info.ModTime().After(at) {
+			newest, at = path, info.ModTime()
+		}
+	}
+	if newest == "" {
+		return "", fmt.Errorf("no run with a checkpoint log in %s: name the run's directory", runsFolder)
+	}
+	return newest, nil
+}

@@ -1,0 +1,165 @@
+package pipeline
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"scimbulk/internal/mapping"
+	"scimbulk/internal/rows"
+	"scimbulk/internal/scim"
+)
+
+// Dump is a file that an export fills: resources as the directory sent them
+// (JSONL), or laid out in columns (CSV). It is whole, or not there.
+type Dump struct {
+	Path    string
+	SHA256  string
+	Bytes   int64
+	Listing *Listing
+}
+
+// Formats of an export.
+const (
+	FormatCSV   = "csv"
+	FormatJSONL = "jsonl"
+)
+
+// WriteTo reads the directory and writes the file at path (- is stdout), in the
+// given format. A file with gaps is written too: the listing tells. each, if
+// not nil, sees every resource.
+func (e *Export) WriteTo(ctx context.Context, path, format string, schema *scim.ResourceSchema, stdout io.Writer, each func(scim.Object) error) (*Dump, error) {
+	spool, err := newSpool(path)
+	if err != nil {
+		return nil, err
+	}
+	defer spool.discard()
+	columns := mapping.NewColumns(schema)
+	listing, err := e.Run(ctx, func(r scim.Resource) error {
+		object, err := e.inspect(r)
+		if object == nil || err != nil {
+			return err
+		}
+		if format == FormatCSV {
+			columns.Add(object)
+		}
+		if each != nil {
+			if err := each(object); err != nil {
+				return err
+			}
+		}
+		return spool.add(r.Raw)
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.Meter.Phase.Store(PhaseWrite)
+	out, err := rows.Create(path, stdout)
+	if err != nil {
+		return nil, err
+	}
+	if err := spool.write(out, format, columns); err != nil {
+		out.Discard()
+		return nil, err
+	}
+	if err := out.Commit(); err != nil {
+		return nil, err
+	}
+	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Listing: listing}, nil
+}
+
+// inspect decodes a resource. It returns nil for one that the export leaves
+// out: where active and inactive people come in one listing, they are told
+// apart here.
+func (e *Export) inspect(r scim.Resource) (scim.Object, error) {
+	object, err := scim.DecodeObject(r.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("resource %s of the directory cannot be read: %w", r.ID, err)
+	}
+	if e.Endpoint == scim.Users && e.Inactive != InactiveInclude {
+		_, active, _ := scim.Member(object, "active")
+		if (active == false) != (e.Inactive == InactiveOnly) {
+			return nil, nil
+		}
+	}
+	return object, nil
+}
+
+// spool keeps the resources of an export on disk until their columns are
+// known, one JSON text a line, so that memory does not grow with the directory.
+type spool struct {
+	file *os.File
+	out  *bufio.Writer
+}
+
+func newSpool(path string) (*spool, error) {
+	dir := filepath.Dir(path)
+	if path == "-" {
+		dir = os.TempDir()
+	}
+	file, err := os.CreateTemp(dir, ".scimbulk-*.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	return &spool{file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
+}
+
+func (s *spool) add(raw []byte) error {
+	line, err := scim.OneLine(raw)
+	if err != nil {
+		return err
+	}
+	if _, err := s.out.Write(line); err != nil {
+		return err
+	}
+	return s.out.WriteByte('\n')
+}
+
+func (s *spool) discard() {
+	s.file.Close()
+	os.Remove(s.file.Name())
+}
+
+func (s *spool) write(out io.Writer, format string, columns *mapping.Columns) error {
+	if err := s.out.Flush(); err != nil {
+		return err
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if format == FormatJSONL {
+		_, err := io.Copy(out, s.file)
+		return err
+	}
+	return s.writeCSV(out, columns)
+}
+
+func (s *spool) writeCSV(out io.Writer, columns *mapping.Columns) error {
+	w := csv.NewWriter(out)
+	header := columns.Header()
+	if err := w.Write(header); err != nil {
+		return err
+	}
+	for in := bufio.NewReaderSize(s.file, 64<<10); ; {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			w.Flush()
+			return w.Error()
+		}
+		if err != nil {
+			return err
+		}
+		object, err := scim.DecodeObject(line)
+		if err != nil {
+			return err
+		}
+		if err := w.Write(columns.Cells(object, header)); err != nil {
+			return err
+		}
+	}
+}
