@@ -15,6 +15,7 @@ type dialect struct {
 	pageSize int // when the client names none
 	pageCap  int
 
+	noCursors     bool   // RFC 9865 is not known
 	foldPaths     bool   // /users is /Users
 	relative      bool   // meta.location starts with the path, not with the host
 	quotedVersion bool   // meta.version is the ETag itself; else the ETag without quotes
@@ -25,16 +26,24 @@ type dialect struct {
 	managerName   bool   // a manager is shown with displayName
 	strictManager bool   // a manager must exist
 	alwaysShown   []string
-	shortMeta     bool // meta has no created
-	softDelete    bool
+	shortMeta     bool     // meta has no created
+	softDelete    bool     // a deleted user is kept out of sight
+	keepsKeys     bool     // the userName of a deleted user stays taken
+	revives       bool     // creating a deleted user's userName brings the user back
+	mirrorsEmail  bool     // the e-mail address of type other is the userName
+	hidesMembers  bool     // groups show no members
+	correlation   string   // header that carries the context id
+	quota         *limiter // what is counted without --rate-limit
 
 	mismatch func(rev *revision) error // a version that is not the current one
 
-	seedMore  func(doc *object, dc dice, i int) // what seeded people have beside the ordinary
-	normalise func(d *directory, dr draft) error
-	checkList func(q *request, t *resourceType, l *listing) error
-	failure   func(p *problem, contextID string) []byte
-	operation func(q *request, t *resourceType) error // refuses what the dialect does not have
+	seedMore     func(doc *object, dc dice, i int) // what seeded people have beside the ordinary
+	normalise    func(d *directory, dr draft) error
+	checkList    func(q *request, t *resourceType, l *listing) error
+	failure      func(p *problem, contextID string) []byte
+	plainError   func(p *problem) bool // whether an error's body is no SCIM message
+	quotaHeaders func(a *answer, q quota)
+	operation    func(q *request, t *resourceType) error // refuses what the dialect does not have
 }
 
 // bases are the paths that every dialect answers under, longest first.
@@ -45,7 +54,7 @@ func newRFC() (*dialect, error) {
 	return &dialect{
 		name: "rfc", base: "/scim/v2", user: user, group: group,
 		pageSize: 100, pageCap: 100, quotedVersion: true, needSchemas: true,
-		managerRef: "../Users/", managerName: true, failure: rfcFailure,
+		managerRef: "../Users/", managerName: true, failure: rfcFailure, quotaHeaders: rfcQuota,
 	}, err
 }
 
@@ -55,6 +64,28 @@ func newDialect(name string) (*dialect, error) {
 		return newRFC()
 	}
 	return nil, fmt.Errorf("--dialect %q: allowed are rfc and genesys", name)
+}
+
+// adapt applies the options and faults that change the rules themselves.
+func (d *dialect) adapt(opt Options, f *faultSet) {
+	if opt.PageCap > 0 {
+		d.pageCap = opt.PageCap
+		d.pageSize = min(d.pageSize, opt.PageCap)
+	}
+	d.revives = f.has("revive-deleted")
+	d.keepsKeys = f.has("keep-deleted-keys")
+	d.softDelete = d.softDelete || d.revives || d.keepsKeys
+	d.hidesMembers = f.has("hide-members")
+	if f.has("non-unique") {
+		d.user.uniqueKey = false
+	}
+}
+
+func (d *dialect) errorType(p *problem) string {
+	if d.plainError != nil && d.plainError(p) {
+		return jsonType
+	}
+	return scimType
 }
 
 // etag is the validator of the ETag header; RFC 7644 §3.14 shows weak ones.

@@ -9,9 +9,10 @@ import (
 // directory holds the resources and their indexes. Everything in it is
 // guarded by mu, except that a published revision may be read freely.
 type directory struct {
-	rules *dialect
-	store *store // nil when the directory lives in memory only
-	audit *auditFile
+	rules  *dialect
+	faults *faultSet
+	store  *store // nil when the directory lives in memory only
+	audit  *auditFile
 
 	mu       sync.RWMutex
 	users    *collection
@@ -19,12 +20,14 @@ type directory struct {
 	memberOf map[string][]string // ids of the groups that name a resource
 	writes   uint64              // grows with each change; dates cached results
 	results  resultCache
-	openings map[string]int // creates under way, by key, for fault race-duplicates
+	broken   map[string]bool // groups that refuse members, by fault empty-members-break
 }
 
-func newDirectory(rules *dialect) *directory {
+func newDirectory(rules *dialect, faults *faultSet) *directory {
 	return &directory{
 		rules:    rules,
+		faults:   faults,
+		broken:   map[string]bool{},
 		users:    newCollection(rules.user),
 		groups:   newCollection(rules.group),
 		memberOf: map[string][]string{},

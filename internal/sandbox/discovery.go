@@ -16,11 +16,14 @@ func (s *Sandbox) discovery(q *request) (answer, error) {
 	if q.r.Method != "GET" && q.r.Method != "HEAD" {
 		return answer{}, notAllowed(q, "GET")
 	}
+	if s.faults.has("no-discovery") {
+		return answer{}, notFound("path", q.r.URL.Path)
+	}
 	if q.query.Get("filter") != "" {
 		return answer{}, refuse(403, "", "%s cannot be filtered", q.path[0])
 	}
 	switch {
-	case s.named(q.path[0], "ServiceProviderConfig") && len(q.path) == 1:
+	case s.named(q.path[0], s.configName()) && len(q.path) == 1:
 		return s.document(q, s.config(q)), nil
 	case s.named(q.path[0], "ResourceTypes"):
 		return s.pick(q, s.typeDocuments(q), "name")
@@ -32,6 +35,15 @@ func (s *Sandbox) discovery(q *request) (answer, error) {
 		return s.pick(q, docs, "id")
 	}
 	return answer{}, notFound("path", q.r.URL.Path)
+}
+
+// configName is the endpoint of the ServiceProviderConfig; an older draft, and
+// some servers, had it in the plural.
+func (s *Sandbox) configName() string {
+	if s.faults.has("plural-discovery") {
+		return "ServiceProviderConfigs"
+	}
+	return "ServiceProviderConfig"
 }
 
 // documentVersion is the version of all discovery documents: they change with
@@ -137,7 +149,12 @@ func (s *Sandbox) config(q *request) *object {
 		member{"type", "oauthbearertoken"}, member{"name", "OAuth bearer token"},
 		member{"description", "Bearer token; /oauth/token issues them for client credentials."}, member{"primary", true},
 	)})
-	meta := s.documentMeta(q, "ServiceProviderConfig", "/ServiceProviderConfig")
-	o.set("meta", meta)
+	o.set("meta", s.documentMeta(q, "ServiceProviderConfig", "/"+s.configName()))
+	if s.faults.has("bare-config") {
+		for _, name := range []string{"bulk", "filter"} {
+			o.set(name, supported(o.child(name).get("supported") == true))
+		}
+		o.del("pagination")
+	}
 	return o
 }

@@ -1,6 +1,9 @@
 package sandbox
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // problem is a refusal: an HTTP status with the SCIM error's fields (RFC 7644 §3.12).
 type problem struct {
@@ -45,4 +48,13 @@ func notFound(what, id string) *problem {
 func (p *problem) with(name, value string) *problem {
 	p.header = append(p.header, name, value)
 	return p
+}
+
+// asProblem finds the problem in an error; whatever else went wrong is ours.
+func asProblem(err error) *problem {
+	var p *problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return refuse(500, "", "%v", err)
 }

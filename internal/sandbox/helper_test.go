@@ -129,3 +129,23 @@ func lookAt(v any, way string) string {
 	}
 	return string(appendJSON(nil, v))
 }
+
+// inProcess sends a request without a network, as synctest needs it.
+func inProcess(t *testing.T, s *Sandbox, method, path string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://sandbox"+s.BasePath()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.Transport().RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := reply{Response: res, text: string(text)}
+	out.doc, _ = parseObject(text)
+	return out
+}

@@ -17,21 +17,23 @@ type listing struct {
 	start      int // 1-based
 	count      int
 	proj       projection
-	projected  string // the two attribute lists as they were given
-	active     *bool  // show only users in this state
+	projected  string  // the two attribute lists as they were given
+	active     *bool   // show only users in this state
+	cursor     *cursor // set when pages follow cursors
 }
 
 // params are a query's parameters by lower-case name: of a URL or of a
 // SearchRequest.
 type params map[string]string
 
-func (d *dialect) parseListing(t *resourceType, in params) (*listing, error) {
+// parseListing reads a query; names in the filter are looked up in sc.
+func (d *dialect) parseListing(sc scope, t *resourceType, in params) (*listing, error) {
 	l := &listing{start: 1, count: d.pageSize, filterText: in["filter"]}
 	if err := l.parseNumbers(d, in); err != nil {
 		return nil, err
 	}
 	if l.filterText != "" {
-		x, err := parseFilter(t, l.filterText, d.bareFilters)
+		x, err := parseFilter(sc, l.filterText, d.bareFilters)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +47,10 @@ func (d *dialect) parseListing(t *resourceType, in params) (*listing, error) {
 	}
 	l.proj = newProjection(t, in["attributes"], in["excludedattributes"])
 	l.projected = in["attributes"] + "!" + in["excludedattributes"]
-	return l, nil
+	if d.noCursors {
+		return l, nil // an unknown parameter is ignored (RFC 7644 §3.4.2)
+	}
+	return l, l.takeCursor(in)
 }
 
 func (l *listing) parseNumbers(d *dialect, in params) error {
@@ -55,6 +60,9 @@ func (l *listing) parseNumbers(d *dialect, in params) error {
 			continue
 		}
 		n, err := strconv.Atoi(text)
+		if _, cursors := in["cursor"]; err != nil && cursors && name == "count" {
+			return refuse(400, "invalidCount", "count %q is not an integer", text)
+		}
 		if err != nil {
 			return badValue("%s %q is not an integer", name, text)
 		}

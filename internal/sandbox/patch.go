@@ -30,8 +30,20 @@ type quirks struct {
 	removeValueWipes    bool // remove with a value takes all values away
 	replaceMerges       bool // replace members adds
 	textBooleans        bool // "True" and "False" count as booleans
-	putMerges           bool
-	keepUnknownPaths    bool // a path that names nothing is a success without effect
+	deafPaths           bool // paths to names, extensions and filtered values do nothing
+}
+
+func (s *Sandbox) quirks() quirks {
+	f := s.faults
+	return quirks{
+		addReplaces:         f.has("add-replaces"),
+		pathlessDrops:       f.has("pathless-drops"),
+		removeIgnoresFilter: f.has("members-filter-noop"),
+		removeValueWipes:    f.has("remove-value-wipes"),
+		replaceMerges:       f.has("replace-members-merges"),
+		textBooleans:        f.has("string-booleans"),
+		deafPaths:           f.has("deaf-paths"),
+	}
 }
 
 // parsePatch reads the request's body.
@@ -91,10 +103,10 @@ func (p *patcher) one(op operation) error {
 	}
 	tgt, err := parsePath(p.t, op.path)
 	if err != nil {
-		if p.quirks.keepUnknownPaths {
-			return nil
-		}
 		return err
+	}
+	if p.quirks.deafPaths && (tgt.urn != "" || tgt.filter != nil || tgt.attr != nil && tgt.attr.Name == "name") {
+		return nil
 	}
 	if op.op == "remove" {
 		return p.remove(tgt, op)

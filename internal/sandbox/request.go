@@ -25,6 +25,11 @@ type request struct {
 	grant     grant
 	started   time.Time
 	dry       bool // fault no-effect: decide, answer, change nothing
+
+	// An operation of a /Bulk request has a method and an If-Match of its own.
+	bulkMethod   string
+	bulkIfMatch  string
+	emptyMembers bool // the body gave members as an empty list
 }
 
 func (s *Sandbox) newRequest(r *http.Request) *request {
@@ -96,13 +101,29 @@ func (q *request) checkBody() error {
 	return nil
 }
 
+func (q *request) ifMatch() string {
+	if q.bulkMethod != "" {
+		return q.bulkIfMatch
+	}
+	return q.r.Header.Get("If-Match")
+}
+
+func (q *request) method() string {
+	if q.bulkMethod != "" {
+		return q.bulkMethod
+	}
+	return q.r.Method
+}
+
+func (q *request) deletes() bool { return q.method() == http.MethodDelete }
+
 // object parses the body as a JSON object.
 func (q *request) object() (*object, error) {
 	if err := q.checkBody(); err != nil {
 		return nil, err
 	}
 	kind, _, err := mime.ParseMediaType(q.r.Header.Get("Content-Type"))
-	if err != nil || kind != scimType && kind != jsonType {
+	if q.bulkMethod == "" && (err != nil || kind != scimType && kind != jsonType) {
 		return nil, refuse(415, "", "Content-Type must be %s or %s", scimType, jsonType)
 	}
 	o, err := parseObject(q.body)
@@ -114,7 +135,7 @@ func (q *request) object() (*object, error) {
 
 // notAllowed is the answer to a method that a path does not have.
 func notAllowed(q *request, allow string) error {
-	return refuse(405, "", "%s is not allowed here; allowed: %s", q.r.Method, allow).with("Allow", allow)
+	return refuse(405, "", "%s is not allowed here; allowed: %s", q.method(), allow).with("Allow", allow)
 }
 
 // route finds the operation that a path and method mean.
@@ -123,13 +144,23 @@ func (s *Sandbox) route(q *request) (answer, error) {
 		return answer{}, err
 	}
 	name := q.path[0]
+	if s.rules.name == "rfc" {
+		switch {
+		case name == "" && q.r.Method == http.MethodGet:
+			return s.listAll(q, q.params())
+		case name == "Bulk" && len(q.path) == 1:
+			return s.bulk(q)
+		case name == ".search" && len(q.path) == 1:
+			return s.search(q, nil)
+		}
+	}
 	for _, t := range []*resourceType{s.rules.user, s.rules.group} {
 		if s.named(name, t.endpoint) {
 			return s.resources(q, t)
 		}
 	}
 	switch {
-	case s.named(name, "ServiceProviderConfig"), s.named(name, "ResourceTypes"), s.named(name, "Schemas"):
+	case s.named(name, s.configName()), s.named(name, "ResourceTypes"), s.named(name, "Schemas"):
 		return s.discovery(q)
 	case name == "Me":
 		return answer{}, refuse(501, "", "/Me is not supported: a bulk loader's token is nobody's account")
@@ -151,7 +182,7 @@ func (s *Sandbox) resources(q *request, t *resourceType) (answer, error) {
 	}
 	switch len(q.path) {
 	case 1:
-		switch q.r.Method {
+		switch q.method() {
 		case http.MethodGet:
 			return s.list(q, t, q.params())
 		case http.MethodPost:
@@ -159,6 +190,9 @@ func (s *Sandbox) resources(q *request, t *resourceType) (answer, error) {
 		}
 		return answer{}, notAllowed(q, "GET, POST")
 	case 2:
+		if q.path[1] == ".search" && s.rules.name == "rfc" {
+			return s.search(q, t)
+		}
 		return s.resource(q, t, q.path[1])
 	}
 	return answer{}, notFound("path", q.r.URL.Path)
@@ -166,7 +200,7 @@ func (s *Sandbox) resources(q *request, t *resourceType) (answer, error) {
 
 // resource serves one resource by its id.
 func (s *Sandbox) resource(q *request, t *resourceType, id string) (answer, error) {
-	switch q.r.Method {
+	switch q.method() {
 	case http.MethodGet, http.MethodHead:
 		return s.read(q, t, id)
 	case http.MethodPut:

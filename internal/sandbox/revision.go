@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -54,9 +55,10 @@ func (r *revision) tree(d *directory) *object {
 
 // draft is a document on its way to become a revision.
 type draft struct {
-	t   *resourceType
-	doc *object
-	old *revision // nil for a create
+	t    *resourceType
+	doc  *object
+	old  *revision // nil for a create
+	dead *revision // the deleted resource that a create brings back
 }
 
 // finish makes the revision, or returns the old one if nothing changed: then
@@ -70,8 +72,8 @@ func (d *directory) finish(dr draft, now time.Time) (*revision, error) {
 	if dr.old != nil {
 		rev.id, rev.seq, rev.created, rev.secret = dr.old.id, dr.old.seq, dr.old.created, dr.old.secret
 		rev.version = dr.old.version + 1
-	} else {
-		rev.id = newID()
+	} else if rev.id = newID(); dr.dead != nil {
+		rev.id, rev.created, rev.version = dr.dead.id, dr.dead.created, dr.dead.version+1
 	}
 	if err := d.takeMembers(rev, dr.doc); err != nil {
 		return nil, err
@@ -147,7 +149,7 @@ func (d *directory) takeMembers(rev *revision, doc *object) error {
 		switch {
 		case id == "":
 			return badValue("members.value is required")
-		case kind == "":
+		case kind == "" && !(strings.HasPrefix(id, bulkPrefix) && d.faults.has("bulk-last-reference")):
 			return badValue("members.value: no resource has the id %q", id)
 		case id == rev.id:
 			return badValue("members.value: a group cannot be its own member")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,11 +30,14 @@ type Options struct {
 // Sandbox is a SCIM directory behind an http.Handler. It is safe for
 // concurrent use.
 type Sandbox struct {
-	opt    Options
-	rules  *dialect
-	dir    *directory
-	audit  *auditFile
-	tokens *tokenDesk
+	opt      Options
+	rules    *dialect
+	dir      *directory
+	audit    *auditFile
+	tokens   *tokenDesk
+	faults   *faultSet
+	limiter  *limiter // nil when nothing is counted
+	requests atomic.Int64
 
 	late   sync.WaitGroup // work that goes on after its exchange was cut
 	closed chan struct{}
@@ -43,14 +47,20 @@ type Sandbox struct {
 // New makes a sandbox, or reports everything that is wrong with the options.
 func New(opt Options) (*Sandbox, error) {
 	rules, err := newDialect(opt.Dialect)
-	problems := []error{err, opt.check()}
+	limiter, errLimit := newLimiter(opt.RateLimit, opt.Dialect)
+	faults, errFaults := newFaults(opt.Faults, opt.FaultSeed)
+	problems := append([]error{err, errLimit, opt.check()}, errFaults...)
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	if opt.PageCap > 0 {
-		rules.pageCap = opt.PageCap
+	rules.adapt(opt, faults)
+	if limiter == nil {
+		limiter = rules.quota
 	}
-	s := &Sandbox{opt: opt, rules: rules, dir: newDirectory(rules), tokens: newTokenDesk(opt), closed: make(chan struct{})}
+	s := &Sandbox{
+		opt: opt, rules: rules, faults: faults, limiter: limiter, tokens: newTokenDesk(opt),
+		dir: newDirectory(rules, faults), closed: make(chan struct{}),
+	}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -133,61 +143,9 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := s.newRequest(r)
 	a := s.serve(q)
 	if err := s.audit.request(q, a.auditStatus()); err != nil {
-		a = s.fail(q, refuse(500, "", "the audit file cannot be written: %v", err))
+		a = s.fail(q, fmt.Errorf("the audit file cannot be written: %w", err))
 	}
 	a.send(w, r)
-}
-
-// serve decides the answer to a request.
-func (s *Sandbox) serve(q *request) answer {
-	if !s.wait(q, s.opt.Latency) {
-		return answer{sever: reset}
-	}
-	if q.r.URL.Path == "/oauth/token" {
-		return s.token(q)
-	}
-	a, err := s.authorised(q)
-	if err != nil {
-		a = s.fail(q, err)
-	}
-	a.set("Date", time.Now().UTC().Format(http.TimeFormat))
-	return a
-}
-
-func (s *Sandbox) authorised(q *request) (answer, error) {
-	var err error
-	if q.grant, err = s.tokens.check(q.r); err != nil {
-		return answer{}, err
-	}
-	return s.route(q)
-}
-
-// wait lets d pass; false if the client or the sandbox went away meanwhile.
-func (s *Sandbox) wait(q *request, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-q.r.Context().Done():
-	case <-s.closed:
-	}
-	return false
-}
-
-// fail turns a problem into an answer.
-func (s *Sandbox) fail(q *request, err error) answer {
-	var p *problem
-	if !errors.As(err, &p) {
-		p = refuse(500, "", "%v", err)
-	}
-	a := answer{status: p.status, header: []string{"Content-Type", scimType}}
-	a.header = append(a.header, p.header...)
-	a.body = s.rules.failure(p, q.contextID)
-	return a
 }
 
 // newID makes a random UUID.

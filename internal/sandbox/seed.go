@@ -127,7 +127,7 @@ func (sd *seeder) resource(t *resourceType, doc *object, id string, i int) *revi
 }
 
 func (sd *seeder) emails(login string, i int) []any {
-	if sd.d.rules.softDelete { // genesys: the address of type other mirrors userName
+	if sd.d.rules.mirrorsEmail {
 		return []any{newObject(member{"value", login}, member{"type", "work"}, member{"primary", true}),
 			newObject(member{"value", login}, member{"type", "other"})}
 	}

@@ -139,7 +139,11 @@ func (d *dialect) render(dst []byte, v view, st site, p projection) []byte {
 		return appendJSON(dst, p.apply(d, v.t, d.full(v, st)))
 	}
 	dst = append(dst, v.rev.doc[:len(v.rev.doc)-1]...)
-	dst = d.appendLinks(dst, "members", v.members, st)
+	if d.hidesMembers && v.t == d.group {
+		dst = append(dst, `,"members":[]`...)
+	} else {
+		dst = d.appendLinks(dst, "members", v.members, st)
+	}
 	dst = d.appendLinks(dst, "groups", v.groups, st)
 	return append(d.appendMeta(dst, v, st), '}')
 }
