@@ -28,8 +28,8 @@ const queue = 256
 // A record that cannot be parsed costs its first physical line only: reading
 // goes on with the second. So an unclosed quote, which would otherwise take
 // the rest of the file into its cell, is one faulty row. It is found out where
-// the next quote is followed by text, at the end of the file, or after 4096
-// lines or 16 MiB.
+// the next quote is followed by text, where the record is ragged and its second
+// line is not, at the end of the file, or after 4096 lines or 16 MiB.
 type csvSource struct {
 	r         *Reader
 	lines     *lines
@@ -163,7 +163,7 @@ func (s *csvSource) readHeader() ([]string, int64, error) {
 		at := s.lines.at
 		cells, err := s.csv.Read()
 		first := s.lines.firstLine()
-		if d, ok := sepLine(first); ok && s.isExcelHint(at, d) {
+		if d, ok := sepLine(first); ok && s.isExcelHint(at, d) || isVersionLine(first) {
 			s.reset()
 			continue
 		}
@@ -174,7 +174,7 @@ func (s *csvSource) readHeader() ([]string, int64, error) {
 			return nil, at, s.headerError(err)
 		}
 		if err != nil {
-			cells = s.lenient(string(first))
+			cells = s.lenient(string(first), false)
 			s.reset()
 		}
 		cells = append([]string(nil), cells...)
@@ -243,6 +243,8 @@ func (s *csvSource) record() ([]string, error) {
 		bad := s.bad
 		s.bad = nil
 		return s.faulty(at, bad, cells), nil
+	case len(cells) != len(s.r.header) && s.swallowed(at):
+		return s.unparsable(at, &csv.ParseError{StartLine: int(at), Line: int(at) + 1, Err: csv.ErrQuote}), nil
 	case len(cells) != len(s.r.header):
 		return s.faulty(at, s.ragged(at, len(cells)), cells), nil
 	}
@@ -250,6 +252,19 @@ func (s *csvSource) record() ([]string, error) {
 	s.padded[0] = s.position(at, false)
 	copy(s.padded[1:], cells)
 	return s.padded, nil
+}
+
+// swallowed says whether a ragged record over several lines has taken rows into
+// a cell: its second line by itself has the header's width.
+func (s *csvSource) swallowed(at int64) bool {
+	if s.lines.line == at {
+		return false
+	}
+	second, _, _ := strings.Cut(string(s.lines.rest()), string(s.lines.eol))
+	r := csv.NewReader(strings.NewReader(second))
+	r.Comma, r.FieldsPerRecord = s.delimiter, -1
+	cells, err := r.Read()
+	return err == nil && len(cells) == len(s.r.header) && len(cells) > 1
 }
 
 // broken says whether err is a fault of the record and not of the file.
@@ -271,12 +286,12 @@ func (s *csvSource) ragged(at int64, found int) *Error {
 // the second.
 func (s *csvSource) unparsable(at int64, err error) []string {
 	first := string(s.lines.firstLine())
-	reason := s.quoteFault(at, first, err)
+	reason, open := s.quoteFault(at, first, err)
 	if s.bad != nil && s.bad.Line == at {
 		reason = s.bad
 	}
 	s.reset()
-	return s.faulty(at, reason, s.lenient(first))
+	return s.faulty(at, reason, s.lenient(first, open))
 }
 
 // reset forgets all of the record but its first line.
@@ -287,15 +302,17 @@ func (s *csvSource) reset() {
 	}
 }
 
-func (s *csvSource) quoteFault(at int64, first string, err error) *Error {
+// quoteFault explains which quote is wrong, and whether it is one that opens a
+// cell and is not closed.
+func (s *csvSource) quoteFault(at int64, first string, err error) (fault *Error, open bool) {
 	const hint = `a double quote inside a cell is written twice, and the cell stands in double quotes`
 	syntax, ok := errors.AsType[*csv.ParseError](err)
 	if ok && syntax.Line == syntax.StartLine && !atEnd(first, syntax.Column) {
 		column := int64(utf8.RuneCountInString(first[:min(len(first), syntax.Column-1)])) + 1
-		return s.r.fault(at, column, "stray double quote", hint)
+		return s.r.fault(at, column, "stray double quote", hint), false
 	}
 	column := int64(utf8.RuneCountInString(first[:openQuote(first, s.delimiter)])) + 1
-	return s.r.fault(at, column, "the double quote that opens here is not closed", "close it, or remove it; "+hint)
+	return s.r.fault(at, column, "the double quote that opens here is not closed", "close it, or remove it; "+hint), true
 }
 
 // atEnd says whether a column lies behind the text of a line: there the file
@@ -337,16 +354,20 @@ func closingQuote(line string, i int) int {
 }
 
 // lenient makes what cells it can of a line with stray quotes: with quotes
-// taken as they come, or else cut at each delimiter, whichever has the
-// header's width.
-func (s *csvSource) lenient(line string) []string {
+// taken as they come, or cut at each delimiter, whichever has the header's
+// width. Where a quote is open the cut comes first: it keeps the quote.
+func (s *csvSource) lenient(line string, open bool) []string {
 	line = strings.TrimRight(line, "\r\n")
+	cut := strings.Split(line, string(s.delimiter))
+	if open && len(cut) == len(s.r.header) {
+		return cut
+	}
 	r := csv.NewReader(strings.NewReader(line))
 	r.Comma, r.LazyQuotes, r.FieldsPerRecord = s.delimiter, true, -1
 	if cells, err := r.Read(); err == nil && (s.r.header == nil || len(cells) == len(s.r.header)) {
 		return cells
 	}
-	return strings.Split(line, string(s.delimiter))
+	return cut
 }
 
 // faulty queues a fault and returns the record that announces it.

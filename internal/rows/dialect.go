@@ -3,7 +3,7 @@ package rows
 import (
 	"bytes"
 	"encoding/csv"
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -20,7 +20,7 @@ func delimiterName(d rune) string {
 	case '\t':
 		return "tab"
 	}
-	return fmt.Sprintf("%q", d)
+	return strconv.Quote(string(d))
 }
 
 // sepLine knows the first line by which Excel tells the delimiter: sep=;
@@ -34,6 +34,13 @@ func sepLine(line []byte) (rune, bool) {
 		return d[0], true
 	}
 	return 0, false
+}
+
+// isVersionLine knows the first line of the templates of Microsoft Entra, which
+// stands before the header: version:v1.0
+func isVersionLine(line []byte) bool {
+	text := strings.Trim(string(line), " \t\r\n,;\"")
+	return text == "version:v1.0"
 }
 
 // detectDelimiter chooses the delimiter by which the lines of a sample have

@@ -181,8 +181,8 @@ func (t *tally) charset() (charset, string, *Error) {
 	case t.invalid == 0:
 		return charset{name: "utf-8"}, "", nil
 	case t.multibyte:
-		return charset{name: "utf-8"}, fmt.Sprintf("the text is UTF-8 with %d bytes that are not, the first on line %d; the rows that hold them are rejected",
-			t.invalid, t.firstBad), nil
+		return charset{name: "utf-8"}, fmt.Sprintf("the text is UTF-8 but for %s, the first on line %d; the rows that hold them are rejected",
+			count(int(t.invalid), "byte"), t.firstBad), nil
 	case t.undefined > 0:
 		return charset{}, "", &Error{Line: t.undefined, Hint: encodingHint,
 			Message: fmt.Sprintf("byte 0x%02X is neither UTF-8 nor Windows-1252", t.badByte)}

@@ -16,6 +16,9 @@ import (
 // maxMembers bounds the columns of a JSONL file: beyond, its names are data.
 const maxMembers = 10_000
 
+// blankJSON is what may stand around JSON (RFC 8259 §2).
+const blankJSON = " \t\r\n"
+
 // objects reads a line of JSONL as an object. Duplicate members and invalid
 // UTF-8 are refused, numbers stay the text they are.
 type objects struct {
@@ -60,7 +63,7 @@ func (o *objects) each(line []byte, member func(name string, value jsontext.Valu
 
 func (o *objects) end(line []byte) error {
 	at := o.dec.InputOffset()
-	if rest := bytes.TrimSpace(line[at:]); len(rest) > 0 {
+	if rest := bytes.Trim(line[at:], blankJSON); len(rest) > 0 {
 		return &jsontext.SyntacticError{ByteOffset: at, Err: errors.New("something follows the object")}
 	}
 	return nil
@@ -74,7 +77,7 @@ func (r *Reader) lookAtNames(l *lines) error {
 	}
 	o, seen, first := newObjects(), map[string]bool{}, true
 	for {
-		if err := l.skipBlank(" \t\r\n"); err == io.EOF {
+		if err := l.skipBlank(blankJSON); err == io.EOF {
 			return nil
 		} else if err != nil && err != errTooLong {
 			return fmt.Errorf("reading %s: %w", r.opts.Name, err)
@@ -122,12 +125,12 @@ func holdsObject(v jsontext.Value) bool {
 
 // notLines recognises JSON that is not a line an object, by its first line.
 func (r *Reader) notLines(line []byte, at int64) error {
-	text := bytes.TrimSpace(line)
+	text := bytes.Trim(line, blankJSON)
 	switch {
 	case text[0] == '[':
-		return r.fault(at, 1, "a JSON array, where JSONL has an object a line", "convert it with: jq -c '.[]' "+r.opts.Name)
+		return r.fault(at, 1, "a JSON array, where JSONL has an object a line", "convert it with: jq -c '.[]' "+r.opts.Name+" > FILE.jsonl")
 	case len(text) == 1 && text[0] == '{':
-		return r.fault(at, 1, "an object over several lines, where JSONL has an object a line", "convert it with: jq -c . "+r.opts.Name)
+		return r.fault(at, 1, "an object over several lines, where JSONL has an object a line", "convert it with: jq -c . "+r.opts.Name+" > FILE.jsonl")
 	}
 	return nil
 }
@@ -142,7 +145,7 @@ func (r *Reader) objectRows(ctx context.Context) iter.Seq2[Row, error] {
 			}
 			err := ctx.Err()
 			if err == nil {
-				err = r.lines.skipBlank(" \t\r\n")
+				err = r.lines.skipBlank(blankJSON)
 			}
 			if err == io.EOF {
 				return
@@ -186,7 +189,8 @@ func (r *Reader) newParser() *parser {
 }
 
 func (p *parser) parse(line []byte, row *Row) {
-	row.Object = jsontext.Value(bytes.Clone(bytes.TrimSpace(line)))
+	line = bytes.TrimRight(line, blankJSON)
+	row.Object = jsontext.Value(bytes.Clone(bytes.Trim(line, blankJSON)))
 	at, ok := badByte(line)
 	if ok && p.fragile {
 		at, ok = undecodable(line)
@@ -244,12 +248,12 @@ func (p *parser) syntaxFault(line []byte, err error) *Error {
 	switch {
 	case err == errNoObject:
 		return p.fault(line, 0, "not a JSON object", hint)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return p.fault(line, len(line), "not JSON: the object is not closed", hint)
 	case errors.As(err, &syntax) && errors.Is(err, jsontext.ErrDuplicateName):
 		return p.fault(line, int(syntax.ByteOffset), fmt.Sprintf("member %q stands twice in one object", syntax.JSONPointer.LastToken()), "remove one of them")
 	case errors.As(err, &syntax):
 		return p.fault(line, int(syntax.ByteOffset), "not JSON: "+strings.TrimPrefix(syntax.Err.Error(), "jsontext: "), hint)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return p.fault(line, len(bytes.TrimRight(line, "\r\n")), "not JSON: the object is not closed", hint)
 	}
 	return p.fault(line, 0, "not JSON: "+err.Error(), hint)
 }

@@ -64,7 +64,7 @@ func (l *lines) next() ([]byte, error) {
 
 func (l *lines) take(n int) []byte {
 	if l.pos == l.mark {
-		l.first = n
+		l.first = n // the first line after the mark
 	}
 	line := l.buf[l.pos : l.pos+n]
 	l.pos += n
@@ -130,6 +130,10 @@ func (l *lines) set() {
 // next.
 func (l *lines) firstLine() []byte { return l.buf[l.mark : l.mark+l.first] }
 
+// rest is the marked record after its first line, valid until the next call of
+// next.
+func (l *lines) rest() []byte { return l.buf[l.mark+l.first : l.pos] }
+
 // recordSize is the length of the text handed out since the mark.
 func (l *lines) recordSize() int { return l.pos - l.mark }
 
@@ -145,9 +149,6 @@ func (l *lines) skipBlank(blank string) error {
 	for {
 		l.set()
 		line, err := l.next()
-		if err == errTooLong {
-			return err
-		}
 		if err != nil {
 			return err
 		}

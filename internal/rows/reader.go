@@ -128,8 +128,8 @@ func (r *Reader) openLines() error {
 }
 
 // Header is the column names: trimmed, in the order of the cells, duplicates
-// kept. For JSONL it is the union of the member names of all objects, or nil
-// when they are whole SCIM resources.
+// kept. For JSONL it is the union of the member names of all objects; when they
+// are whole SCIM resources, rows have no cells all the same.
 func (r *Reader) Header() []string { return r.header }
 
 // Nested says that the objects of a JSONL file are whole SCIM resources: some
@@ -314,6 +314,9 @@ func (r *Reader) chooseDelimiter(text []byte) rune {
 	}
 	if r.found.eol == '\r' {
 		text = []byte(strings.ReplaceAll(string(text), "\r", "\n"))
+	}
+	if isVersionLine([]byte(first)) {
+		text = dropLines(text, 1, '\n')
 	}
 	d := detectDelimiter(text)
 	if d != ',' {

@@ -3,6 +3,7 @@ package rows
 import (
 	"encoding/csv"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,11 +11,12 @@ import (
 
 // Writer writes rows as they were read, with cells added: the rejects of a
 // run. A ragged row stays ragged, so that feeding it back cannot take it for a
-// whole one.
+// whole one. What an earlier Writer added to the input is replaced.
 type Writer struct {
 	csv   *csv.Writer // nil for JSONL
 	out   io.Writer
 	names []string // of the added cells
+	again bool     // the input has such cells already, at the end of its rows
 	cells []string
 }
 
@@ -27,7 +29,9 @@ func NewWriter(out io.Writer, r *Reader, names ...string) (*Writer, error) {
 	}
 	w.csv = csv.NewWriter(out)
 	w.csv.Comma = r.Delimiter()
-	return w, w.write(r.Header(), names)
+	header := r.Header()
+	w.again = len(header) > len(names) && slices.Equal(header[len(header)-len(names):], names)
+	return w, w.write(header, names)
 }
 
 // Write writes a row and a value for each added name.
@@ -40,6 +44,9 @@ func (w *Writer) Write(row *Row, values ...string) error {
 }
 
 func (w *Writer) write(cells, added []string) error {
+	if w.again {
+		cells = cells[:max(0, len(cells)-len(added))]
+	}
 	w.cells = append(append(w.cells[:0], cells...), added...)
 	return w.csv.Write(w.cells)
 }
@@ -47,26 +54,36 @@ func (w *Writer) write(cells, added []string) error {
 // withMembers puts the added values at the end of a JSONL row's object. A row
 // that is no object is written as it was read.
 func (w *Writer) withMembers(row *Row, values []string) []byte {
-	text := strings.TrimRight(string(row.Object), " \t\r\n")
-	if row.Object.Kind() != '{' || !row.Object.IsValid() {
-		return []byte(text)
-	}
-	out := []byte(strings.TrimRight(text[:len(text)-1], " \t"))
-	for i, name := range w.names {
-		if len(out) > 1 {
-			out = append(out, ',')
+	o := newObjects()
+	out := []byte{'{'}
+	err := o.each(row.Object, func(name string, value jsontext.Value) {
+		if !slices.Contains(w.names, name) {
+			out = appendMember(out, name, value)
 		}
-		out = appendString(out, name)
-		out = append(out, ':')
-		out = appendString(out, values[i])
+	})
+	if err != nil {
+		return slices.Clone(row.Object)
+	}
+	for i, name := range w.names {
+		out = appendMember(out, name, quote(values[i]))
 	}
 	return append(out, '}')
 }
 
-func appendString(out []byte, s string) []byte {
-	quoted, err := jsontext.AppendQuote(out, s)
-	if err != nil { // invalid UTF-8: the message repeats bytes of the input
-		quoted, _ = jsontext.AppendQuote(out, strings.ToValidUTF8(s, "?"))
+func appendMember(out []byte, name string, value jsontext.Value) []byte {
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	out = append(append(out, quote(name)...), ':')
+	return append(out, value...)
+}
+
+// quote writes a text as JSON. Messages repeat bytes of the input, which need
+// not be text.
+func quote(s string) []byte {
+	quoted, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(s, "?"))
+	if err != nil {
+		return []byte(`""`) // not reached: the text is valid
 	}
 	return quoted
 }
