@@ -45,16 +45,16 @@ func (d *duplicates) add(key string, line int64) {
 
 // find looks for the rows that share a key and lets go of everything else.
 func (d *duplicates) find() {
+	var keys []keyAt // one array serves all shards
 	for i := range d.shards {
-		d.findIn(&d.shards[i])
+		keys = d.findIn(&d.shards[i], keys[:0])
 		d.shards[i] = shard{}
 	}
 	slices.SortFunc(d.twins, func(a, b twin) int { return cmp.Compare(a.line, b.line) })
 }
 
 // findIn sorts one shard: equal keys stand together then, in file order.
-func (d *duplicates) findIn(s *shard) {
-	keys := make([]keyAt, 0, len(s.hashes)*chunkRows)
+func (d *duplicates) findIn(s *shard, keys []keyAt) []keyAt {
 	for i, chunk := range s.hashes {
 		for j, hash := range chunk {
 			keys = append(keys, keyAt{hash, s.lines[i][j]})
@@ -69,11 +69,12 @@ func (d *duplicates) findIn(s *shard) {
 		}
 		if i-start > 1 {
 			for _, k := range keys[start:i] {
-				d.twins = append(d.twins, twin{k.line, keys[start].line})
+				d.twins = append(d.twins, twin{k.line, keys[start].line, keys[i-1].line})
 			}
 		}
 		start = i
 	}
+	return keys
 }
 
 type keyAt struct {
@@ -81,15 +82,16 @@ type keyAt struct {
 	line uint32
 }
 
-// twin is a row that shares its key, and the first row that has it.
-type twin struct{ line, first uint32 }
+// twin is a row that shares its key, with the first and the last row that have
+// it.
+type twin struct{ line, first, last uint32 }
 
-// first is the line of the first row with the key of the row at a line, or 0
-// where no other row has it.
-func (d *duplicates) first(line int64) int64 {
+// span is the lines of the first and of the last row with the key of the row at
+// a line; 0 where no other row has it.
+func (d *duplicates) span(line int64) (first, last int64) {
 	at, ok := slices.BinarySearchFunc(d.twins, uint32(line), func(t twin, line uint32) int { return cmp.Compare(t.line, line) })
 	if !ok {
-		return 0
+		return 0, 0
 	}
-	return int64(d.twins[at].first)
+	return int64(d.twins[at].first), int64(d.twins[at].last)
 }

@@ -78,6 +78,7 @@ type run struct {
 	seed    maphash.Seed
 
 	directory lookup
+	imagined  imagined
 	clock     clock
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
 	noIfMatch atomic.Bool  // the directory refuses fresh versions
@@ -113,6 +114,10 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	r.totals.Requests = r.allStats()
 	if r.totals.Pending > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()
+	}
+	if n := r.turnedOff.Load(); r.DryRun && r.MaxDeletes.Exceeded(n, s.Rows) {
+		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf(
+			"%d people would be deleted or turned inactive: the import would stop before the excess over --max-deletes %s", n, r.MaxDeletes))
 	}
 	return &r.totals, r.conserve()
 }

@@ -116,12 +116,12 @@ type last struct {
 // one, or nil. A row that maps to the very same values as the one before it is
 // skipped: people paste lines twice.
 func (tw *twins) judge(t *task) *Result {
-	first := tw.duplicates.first(t.row.Line)
+	first, final := tw.duplicates.span(t.row.Line)
 	if first == 0 {
 		return nil
 	}
 	t.shared = tw.policy == DuplicateApply
-	t.later = t.shared && first != t.row.Line
+	t.later, t.final = first != t.row.Line, final == t.row.Line
 	asked := tw.digest(t)
 	before, seen := tw.last[first]
 	switch {

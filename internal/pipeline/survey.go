@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"runtime/debug"
 
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/plan"
@@ -26,6 +27,9 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 		return nil, err
 	}
 	defer in.Close()
+	// The index of keys is most of the heap by and by, and holds no pointers:
+	// collecting more often costs little and keeps garbage below half of it.
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
 	s := &Survey{duplicates: newDuplicates()}
 	mapper := im.Mapping.NewMapper()
 	for row, err := range in.Rows(ctx) {
@@ -60,7 +64,8 @@ type task struct {
 	record *mapping.Record
 	op     plan.Op
 	shared bool // another row that is carried out has the same key
-	later  bool // and comes before
+	later  bool // and comes before, where shared
+	final  bool // none comes after, where shared
 	doubt  *doubt
 }
 

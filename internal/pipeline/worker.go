@@ -98,11 +98,14 @@ func newRow(r *run, t *task) *row {
 // error is one that stops the run: the row has no outcome then.
 func (w *row) carryOut(ctx context.Context) (*Result, error) {
 	for round := range maxRounds {
-		err := w.look(ctx, round > 0 || w.later || w.sent != "")
+		err := w.look(ctx, round > 0 || w.shared && w.later || w.sent != "")
 		if err != nil {
 			return w.failedLookup(err)
 		}
 		w.decide()
+		if w.DryRun && w.shared {
+			w.imagined.set(w.task, &w.change)
+		}
 		if !w.change.Action.Writes() {
 			return w.settled(), nil
 		}
@@ -117,6 +120,10 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 }
 
 func (w *row) look(ctx context.Context, fresh bool) error {
+	if have, known := w.imagined.get(w.task); known {
+		w.have = have
+		return nil
+	}
 	var err error
 	w.have, err = w.directory.find(ctx, w.record, fresh)
 	return err
@@ -191,6 +198,9 @@ func outcomeOf(action plan.Action) Outcome {
 
 // announce is what a dry run says of a row that would be written.
 func (w *row) announce() *Result {
+	if turnsOff(&w.change) {
+		w.turnedOff.Add(1)
+	}
 	w.result.Change, w.result.ID, w.result.Outcome = w.change, w.change.ID, outcomeOf(w.change.Action)
 	return w.result
 }

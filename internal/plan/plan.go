@@ -85,6 +85,7 @@ type Change struct {
 	Differences []Difference
 	Body        scim.Object           // what create and replace send
 	Patch       []scim.PatchOperation // what update and deactivate send
+	After       scim.Object           // the resource as the change leaves it, nil where it is gone
 	Class       string                // reject class
 	Reason      string                // why nothing is sent, for skip and reject
 }
@@ -165,7 +166,7 @@ func (r *Rules) create(w Wish) Change {
 	}
 	prune(body)
 	r.setSchemas(body, nil)
-	c := Change{Action: ActCreate, Body: body}
+	c := Change{Action: ActCreate, Body: body, After: body}
 	c.Differences = r.differences(scim.Object{}, body)
 	return c
 }
@@ -182,7 +183,7 @@ func (r *Rules) update(w Wish, have *Current, action Action) Change {
 	if len(ops) == 0 {
 		return Change{Action: ActNothing}
 	}
-	c := Change{Action: action, Patch: ops, Differences: differences}
+	c := Change{Action: action, Patch: ops, Differences: differences, After: after}
 	if r.NoPatch {
 		c.Patch, c.Body = nil, r.body(after)
 	}
@@ -220,5 +221,5 @@ func (r *Rules) replace(w Wish, have *Current) Change {
 	if len(ops) == 0 {
 		return Change{Action: ActNothing}
 	}
-	return Change{Action: ActReplace, Body: r.body(after), Differences: differences}
+	return Change{Action: ActReplace, Body: r.body(after), Differences: differences, After: after}
 }
