@@ -94,13 +94,26 @@ func (e *Error) Verdict() Verdict {
 	return v
 }
 
+// Throttled tells that the server asked for fewer requests. GitHub says so with
+// 403.
+func (e *Error) Throttled() bool {
+	switch e.Status {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusForbidden:
+		return e.HasRetryAfter || strings.Contains(strings.ToLower(e.Detail), "rate limit")
+	default:
+		return false
+	}
+}
+
 func (e *Error) changesNothing() bool {
 	return e.Read || e.Method == http.MethodGet || e.Method == http.MethodHead
 }
 
 func (e *Error) writeVerdict() Verdict {
 	switch {
-	case e.Unsent:
+	case e.Unsent, e.Throttled():
 		return NotProcessed
 	case e.Status < 300: // no answer, or a good one whose body is broken
 		return InDoubt
@@ -199,6 +212,8 @@ func (e *Error) Class() string {
 		return "conflict"
 	case e.isCredentialFault():
 		return "permission"
+	case e.Throttled(), errors.Is(e.Err, errHeld):
+		return "throttled"
 	}
 	return classOfStatus(e.Status, e.Method)
 }
@@ -212,7 +227,7 @@ func classOfStatus(status int, method string) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		return "permission"
-	case http.StatusTooManyRequests, http.StatusLocked:
+	case http.StatusLocked:
 		return "throttled"
 	case http.StatusNotFound, http.StatusGone:
 		if method == http.MethodPost {

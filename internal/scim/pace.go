@@ -2,6 +2,8 @@ package scim
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -21,6 +23,10 @@ type pacer struct {
 	mu     sync.Mutex
 	policy policy
 }
+
+// errHeld ends every call while the server wants to be left alone for longer
+// than a run can wait.
+var errHeld = errors.New("the server asks for a long pause")
 
 func newPacer(ceiling, start float64) *pacer {
 	return &pacer{
@@ -51,6 +57,9 @@ func (p *pacer) admit(ctx context.Context, delay time.Duration) (ticket, error) 
 		t, wait := p.ask()
 		if wait == 0 {
 			return t, nil
+		}
+		if wait > longestHold && wait != forever {
+			return ticket{}, fmt.Errorf("%w: another %s", errHeld, wait.Round(time.Second))
 		}
 		if err := sleep(ctx, wait, p.wake); err != nil {
 			return ticket{}, err

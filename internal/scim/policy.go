@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -68,7 +69,7 @@ const (
 
 const (
 	// forever is a wait that only news ends.
-	forever = 24 * time.Hour
+	forever time.Duration = math.MaxInt64
 	// bankedCredit is how much unused pace may be spent at once.
 	bankedCredit = 50 * time.Millisecond
 	// jitterAfterHold keeps several clients of one server from returning in
@@ -263,7 +264,7 @@ func (p *policy) lower(served int, elapsed time.Duration) {
 
 // extend lets a late answer prolong the hold, never shorten it.
 func (p *policy) extend(now time.Time, s signal) {
-	until := now.Add(min(s.hint, longestHold))
+	until := now.Add(s.hint)
 	if s.hints && until.After(p.heldUntil) {
 		p.heldUntil = until
 	}
@@ -275,7 +276,7 @@ func (p *policy) close(now time.Time, t ticket, wait time.Duration) {
 	if t.epoch != p.epoch {
 		return
 	}
-	wait = min(wait, longestHold) + time.Duration(p.chance()*float64(jitterAfterHold))
+	wait += time.Duration(p.chance() * float64(jitterAfterHold))
 	p.strikes++
 	p.epoch++
 	p.heldUntil = now.Add(wait)

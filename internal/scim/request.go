@@ -259,7 +259,7 @@ func (c *Client) refused(k *call, t *trial, answer *http.Response, resp *Respons
 	e.RetryAfter, e.HasRetryAfter = parseRetryAfter(answer.Header, time.Now(), c.profile.HintUnit)
 	e.Oversized = k.oversized && e.Status == http.StatusTooManyRequests
 	e.CorrelationID = body.context
-	if e.Status == http.StatusTooManyRequests {
+	if e.Throttled() {
 		c.counters.throttled.Add(1)
 	}
 	return c.describe(k, t, e, resp)
@@ -341,7 +341,7 @@ func kindOf(e *Error) signalKind {
 		return unused
 	case e.Oversized:
 		return neutral
-	case e.Status == http.StatusTooManyRequests:
+	case e.Throttled():
 		return throttle
 	case (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusLocked) && e.HasRetryAfter:
 		return refusal
@@ -355,7 +355,7 @@ func kindOf(e *Error) signalKind {
 // unreachable tells that no connection could be had.
 func (e *Error) unreachable() bool {
 	var credential *credentialError
-	return !errors.As(e.Err, &credential) && !isRefusedStream(e.Err) && !isCertificateFault(e.Err) &&
+	return !errors.As(e.Err, &credential) && !errors.Is(e.Err, errHeld) && !isRefusedStream(e.Err) && !isCertificateFault(e.Err) &&
 		!errors.Is(e.Err, context.Canceled) && !errors.Is(e.Err, context.DeadlineExceeded)
 }
 

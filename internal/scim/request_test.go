@@ -67,6 +67,8 @@ func TestResend(t *testing.T) {
 	}{
 		{"429", says(429, ""), true, true, 0},
 		{"429 zero", says(429, "", "Retry-After", "0"), true, true, 0},
+		{"403 of GitHub", says(403, "", "Retry-After", "2"), true, true, 0},
+		{"403 in words", says(403, `{"message":"You have exceeded a secondary rate limit"}`), true, true, 0},
 		{"425", says(425, ""), true, true, 0},
 		{"423", says(423, "", "Retry-After", "3"), true, true, 0},
 		{"dial", fails(errRefused), true, true, 0},
@@ -174,6 +176,26 @@ func TestAttempts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLongPause: a server that wants hours of silence is not waited for, by
+// nobody.
+func TestLongPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := inTurn(says(429, "", "Retry-After", "90000"))
+		c := memoryClient(t, server)
+		start := time.Now()
+		for range 3 {
+			_, err := c.Create(background, Users, []byte(sample))
+			var e *Error
+			if !errors.As(err, &e) || e.Class() != "throttled" || e.Verdict() != NotProcessed {
+				t.Errorf("%v", err)
+			}
+		}
+		if len(server.bodies) != 1 || time.Since(start) > time.Second {
+			t.Errorf("sent %d in %v", len(server.bodies), time.Since(start))
+		}
+	})
 }
 
 // TestServerGoneForAWhile: sixteen workers ride out a restart of twenty seconds
@@ -571,6 +593,7 @@ func TestParseResource(t *testing.T) {
 		"odd meta":           {raw: `{"id":"1","meta":"x"}`, want: Resource{ID: "1"}},
 		"null meta":          {raw: `{"id":"1","meta":null}`, want: Resource{ID: "1"}},
 		"null id":            {raw: `{"id":null}`, want: Resource{}},
+		"any version":        {raw: `{"id":"1","meta":{"version":"*"}}`, want: Resource{ID: "1", Version: `*`}},
 		"array":              {raw: `[]`, bad: true},
 		"empty":              {raw: ``, bad: true},
 		"broken":             {raw: `{"id":`, bad: true},

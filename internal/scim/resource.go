@@ -116,6 +116,8 @@ func quoteETag(version string) string {
 	switch {
 	case version == "":
 		return ""
+	case version == "*": // any version (RFC 9110 §13.1.1)
+		return version
 	case len(version) >= 2 && version[0] == '"' && version[len(version)-1] == '"':
 		return weak + version
 	default:

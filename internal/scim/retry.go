@@ -52,7 +52,7 @@ func (t *trial) next(e *Error, p patience, chance float64) (wait time.Duration, 
 		return 0, false
 	}
 	switch {
-	case e.Status == http.StatusTooManyRequests:
+	case e.Throttled():
 		t.throttles++
 		return 0, t.throttles < throttleFactor*p.maxAttempts
 	case !repeatable(e):
@@ -81,7 +81,7 @@ func (p patience) attemptsFor(e *Error) int {
 
 // repeatable tells whether sending the same bytes again is safe and may help.
 func repeatable(e *Error) bool {
-	if e.Verdict() != NotProcessed || isCertificateFault(e.Err) {
+	if e.Verdict() != NotProcessed || isCertificateFault(e.Err) || errors.Is(e.Err, errHeld) {
 		return false
 	}
 	var credential *credentialError

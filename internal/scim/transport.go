@@ -48,33 +48,36 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// wire watches one round trip: whether anything was sent, and how often.
-// net/http itself repeats a read whose connection had gone stale.
+// wire watches one round trip: whether anything can have been sent, and how
+// often. net/http itself repeats a read whose connection had gone stale.
 type wire struct {
-	dialled atomic.Bool
-	sent    atomic.Int64
+	asked atomic.Bool  // for a connection
+	given atomic.Int64 // connections
 }
 
+// trace counts the connections that a request was given, not the headers that
+// were written: HTTP/2 reports those from another goroutine, which the answer,
+// or the loss of it, may overtake.
 func (w *wire) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { w.dialled.Store(true) },
-		WroteHeaders: func() { w.sent.Add(1) },
+		GetConn: func(string) { w.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { w.given.Add(1) },
 	})
 }
 
 // attempts is how often the request went out. A transport that reports
 // nothing, such as a function in memory, is taken to have sent it once.
 func (w *wire) attempts() int64 {
-	if !w.dialled.Load() {
+	if !w.asked.Load() {
 		return 1
 	}
-	return w.sent.Load()
+	return w.given.Load()
 }
 
-// unsent tells that the server cannot have had a whole request: no connection,
-// no header written, or the server's own word that it dropped the stream.
+// unsent tells that the server cannot have had the request: it never got a
+// connection, or the server itself says that it dropped the stream.
 func (w *wire) unsent(err error) bool {
-	if w.dialled.Load() && w.sent.Load() == 0 {
+	if w.asked.Load() && w.given.Load() == 0 {
 		return true
 	}
 	return isDialFault(err) || isRefusedStream(err)
