@@ -10,6 +10,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+	"golang.org/x/text/unicode/norm"
 
 	"scimbulk/internal/scim"
 )
@@ -40,7 +41,7 @@ func identifiers(header []string) []string {
 
 func identifier(header string) string {
 	var b strings.Builder
-	for _, r := range strings.ToLower(header) {
+	for _, r := range strings.ToLower(norm.NFC.String(header)) {
 		switch {
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
 			b.WriteRune(r)

@@ -30,7 +30,7 @@ type field struct {
 	when     *vm.Program
 
 	list   bool // the values are elements of a list
-	auto   bool // JSON arrays and "|" are understood
+	auto   bool // "|" separates values
 	negate bool
 	secret bool // values are not shown, and not cleaned
 	hidden bool // the value is known and not sent (id)
@@ -127,10 +127,18 @@ func (f *field) pieces(s string) []string {
 	return list
 }
 
-// elements makes the list of a multi-valued attribute.
+// elements makes the list of a multi-valued attribute. Without a split, a JSON
+// array is one: our own exports write what has no columns so, and a flat object
+// of JSONL can hold one.
 func (f *field) elements(s string) (value, error) {
-	if f.auto && strings.HasPrefix(s, "[") {
-		return f.jsonElements(s)
+	if f.split == "" && strings.HasPrefix(s, "[") {
+		v, err := scim.Decode([]byte(s))
+		switch {
+		case err == nil:
+			return f.ofValue(v, "")
+		case f.auto:
+			return value{}, &valueError{"the cell begins with [ and is no JSON array: " + err.Error(), ""}
+		}
 	}
 	pieces := f.pieces(s)
 	list := make([]any, 0, len(pieces))
@@ -145,14 +153,6 @@ func (f *field) elements(s string) (value, error) {
 		return value{}, nil
 	}
 	return value{v: list, state: present}, nil
-}
-
-func (f *field) jsonElements(s string) (value, error) {
-	v, err := scim.Decode([]byte(s))
-	if err != nil {
-		return value{}, &valueError{"the cell begins with [ and is no JSON array: " + err.Error(), ""}
-	}
-	return f.ofValue(v, "")
 }
 
 func (f *field) element(piece string) (any, error) {

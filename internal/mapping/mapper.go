@@ -125,15 +125,21 @@ func (r *rowMapper) cells(row *rows.Row) {
 	for _, in := range mp.m.shared {
 		mp.env[in.key] = mp.cells[in.column]
 	}
+	r.operation()
 	r.rec.Assignments = make([]scim.Assignment, 0, len(mp.m.fields))
 	for i := range mp.m.fields {
-		r.field(&mp.m.fields[i], i == mp.m.match, row)
+		if match := i == mp.m.match; match || !r.removes() {
+			r.field(&mp.m.fields[i], match, row)
+		}
 	}
-	r.operation()
 	if r.rec.Key == "" && r.err == nil {
 		r.noKey()
 	}
 }
+
+// removes says whether the row takes somebody away, for which its key is all
+// that counts: a fault in another cell must not keep an account alive.
+func (r *rowMapper) removes() bool { return r.rec.Op == "delete" || r.rec.Op == "deactivate" }
 
 func (r *rowMapper) noKey() {
 	by := r.mp.m.matchBy.Path.Short()
