@@ -1,0 +1,39 @@
+# scimbulk needs Go, make and git. Where no C compiler is found, the tests run
+# without the race detector, which needs one.
+
+GO      ?= go
+BINARY  := bin/scimbulk
+
+# Raise on purpose, not by accident.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+RACE      := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+TESTFLAGS ?=
+BENCHTIME ?= 200ms
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench lint clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+build: ## build bin/scimbulk
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BINARY) ./cmd/scimbulk
+
+demo: build ## the main job on made-up people, against the embedded directory
+	@samples/demo.sh $(BINARY)
+
+test: ## all tests, with the race detector
+	$(GO) test $(RACE) $(TESTFLAGS) ./...
+
+bench: ## the benchmarks, in short: compare the ratios, not the times
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+clean: ## remove what build, demo and runs have left
+	rm -rf bin .scimbulk/demo
