@@ -100,11 +100,7 @@ func (c *compiler) regionCode(t text) regionCode {
 	}
 	region, ok := regionOf(t.s)
 	if !ok {
-		hint := "use an ISO 3166 code of two letters, such as US, GB or DE"
-		if near := scim.Nearest(t.s, knownRegions()); near != "" && len(t.s) == 2 {
-			hint = didYouMean(near)
-		}
-		c.faults.add(t.at, fmt.Sprintf("unknown region %q", t.s), hint)
+		c.faults.add(t.at, fmt.Sprintf("unknown region %q", t.s), "use an ISO 3166 code of two letters, such as US, GB or DE")
 	}
 	return region
 }
@@ -203,9 +199,13 @@ func (c *compiler) pathFault(e *entry, err error) {
 		if e.path.at.line > 0 {
 			at = e.path.offset(utf8.RuneCountInString(err.Input[:err.Offset]))
 		}
-		c.faults.add(at, fmt.Sprintf("%q is no attribute path: %s", e.path.s, err.Message), "")
+		c.faults.add(at, fmt.Sprintf("%q is no attribute path: %s", e.path.s, err.Message), didYouMean(scim.Nearest(e.path.s, shortPaths(c.m.schema))))
 	case *scim.PathError:
-		c.faults.add(e.path.at, err.Message, err.Hint)
+		hint := err.Hint
+		if near := suggestPath(c.m.schema, e.path.s); near != "" && (hint == "" || strings.HasPrefix(hint, "did you mean")) {
+			hint = didYouMean(near)
+		}
+		c.faults.add(e.path.at, err.Message, hint)
 	default:
 		c.faults.add(e.path.at, err.Error(), "")
 	}
@@ -424,8 +424,12 @@ const maxNesting = 8
 // plain makes a tree of a YAML value. Aliases are refused: a few lines of them
 // can stand for more than any memory holds.
 func (c *compiler) plain(n *yaml.Node, depth int) (any, bool) {
-	if depth > maxNesting || n.Kind == yaml.AliasNode {
-		c.faults.addf(place(n), "the value is nested too deeply, or an alias")
+	if n.Kind == yaml.AliasNode {
+		c.faults.addf(place(n), "a value cannot hold an alias")
+		return nil, false
+	}
+	if depth > maxNesting {
+		c.faults.addf(place(n), "the value is nested too deeply")
 		return nil, false
 	}
 	switch n.Kind {
@@ -539,9 +543,9 @@ func (c *compiler) setMatch() {
 		t, err = c.m.schema.Resolve(path)
 	}
 	if err != nil {
-		hint := ""
-		if p, ok := err.(*scim.PathError); ok {
-			hint = p.Hint
+		hint := "use an attribute with one value, such as userName, externalId or id"
+		if near := suggestPath(c.m.schema, name); near != "" {
+			hint = didYouMean(near)
 		}
 		c.faults.add(at, fmt.Sprintf("rows cannot be matched by %q", name), hint)
 		return
@@ -565,11 +569,23 @@ func (c *compiler) setMatch() {
 	}
 }
 
-// isFaultyEntry says whether an entry for the target is there and has a fault
-// of its own, which is then the one to mend.
+// isFaultyEntry says whether an entry for the target is there, misspelt
+// perhaps, and has a fault of its own, which is then the one to mend.
 func (c *compiler) isFaultyEntry(t *scim.Target) bool {
+	if len(c.entries) == 0 && !c.auto {
+		return true // there are no attributes at all, which is a fault already
+	}
+	want := []string{t.Path.Short()}
 	return slices.ContainsFunc(c.entries, func(e entry) bool {
-		return strings.EqualFold(strings.TrimSpace(e.path.s), t.Path.Short())
+		name := strings.TrimSpace(e.path.s)
+		if strings.EqualFold(name, want[0]) {
+			return true
+		}
+		path, err := scim.ParsePath(name)
+		if err == nil {
+			_, err = c.m.schema.Resolve(path)
+		}
+		return err != nil && scim.Nearest(name, want) != ""
 	})
 }
 
@@ -598,6 +614,10 @@ func (c *compiler) setOp() {
 		return
 	}
 	f := field{column: -1, name: "op", leaf: &scim.Attribute{Name: "op", Type: "string"}}
+	if _, fault := findColumn(c.m.header, e.column.s); e.column.given && fault != nil && !c.m.nested {
+		c.faults.add(e.column.at, fault.message, "op is a column, an =expression or one of "+strings.Join(ops[:], ", "))
+		return
+	}
 	c.setSource(&f, e)
 	f.when = c.condition(e.when)
 	if f.program != nil && resultKind(f.program) != reflect.String && resultKind(f.program) != reflect.Interface {
@@ -628,6 +648,7 @@ func (c *compiler) constantOp(e *entry) {
 
 // finish lists what the mapper needs to know of the columns.
 func (c *compiler) finish() {
+	c.quieten()
 	for i, h := range c.m.header {
 		if c.exprs.used[i] {
 			c.m.shared = append(c.m.shared, input{i, c.exprs.keys[i]})
@@ -644,6 +665,30 @@ func (c *compiler) finish() {
 			c.m.unmapped = append(c.m.unmapped, h)
 		}
 	}
+}
+
+// quieten keeps the cells of a secret's column out of all messages.
+func (c *compiler) quieten() {
+	secret := map[int]bool{}
+	for i := range c.m.fields {
+		if f := &c.m.fields[i]; f.secret {
+			for _, column := range c.columnsOf(f) {
+				secret[column] = true
+			}
+		}
+	}
+	for i := range c.m.fields {
+		f := &c.m.fields[i]
+		f.quiet = f.secret || slices.ContainsFunc(c.columnsOf(f), func(column int) bool { return secret[column] })
+	}
+}
+
+// columnsOf are the columns that a field's values are made of.
+func (c *compiler) columnsOf(f *field) []int {
+	if f.column >= 0 {
+		return []int{f.column}
+	}
+	return c.exprs.reads[f.program]
 }
 
 func (c *compiler) isReadOnlyPath(header string) bool {

@@ -20,5 +20,8 @@ func evaluationError(err error) error {
 	if strings.Contains(message, "memory budget exceeded") {
 		return &valueError{"the expression makes more than 10,000 values", ""}
 	}
+	if strings.HasPrefix(message, "index out of range") {
+		return &valueError{"the expression asks for a part that the value does not have", `part(text, " ", 1) gives a blank instead`}
+	}
 	return &valueError{"the expression cannot be evaluated: " + message, ""}
 }

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"unicode"
@@ -62,10 +63,11 @@ type expressions struct {
 	names  []string
 	keys   []string // of the environment, by column
 	used   map[int]bool
+	reads  map[*vm.Program][]int // the columns of each
 }
 
 func newExpressions(header []string) *expressions {
-	e := &expressions{header: header, names: identifiers(header), used: map[int]bool{}}
+	e := &expressions{header: header, names: identifiers(header), used: map[int]bool{}, reads: map[*vm.Program][]int{}}
 	for i := range header {
 		// A key that no identifier can be: a column may be called title
 		// without hiding the function.
@@ -102,6 +104,10 @@ func (e *expressions) compile(source string) (*vm.Program, *expressionFault) {
 	case columns.variables > maxVariables:
 		return nil, &expressionFault{message: "the expression has more than 16 variables"}
 	}
+	e.reads[program] = columns.read
+	for _, i := range columns.read {
+		e.used[i] = true
+	}
 	return program, nil
 }
 
@@ -120,6 +126,7 @@ type columnVisitor struct {
 	e         *expressions
 	declared  map[string]bool
 	variables int
+	read      []int
 	fault     *expressionFault
 }
 
@@ -141,7 +148,7 @@ func (v *columnVisitor) identifier(n *ast.IdentifierNode) {
 	}
 	for i, name := range v.e.names {
 		if name != "" && name == n.Value {
-			v.e.used[i] = true
+			v.read = append(v.read, i)
 			n.Value = v.e.keys[i]
 			return
 		}
@@ -165,7 +172,7 @@ func (v *columnVisitor) member(node *ast.Node, n *ast.MemberNode) {
 		v.fail(at, problem.message, problem.hint)
 		return
 	}
-	v.e.used[i] = true
+	v.read = append(v.read, i)
 	ast.Patch(node, &ast.IdentifierNode{Value: v.e.keys[i]})
 }
 
@@ -234,9 +241,8 @@ func (e *expressions) explain(source string, err error) *expressionFault {
 	f.at = min(f.at, len([]rune(source)))
 	name, ok := strings.CutPrefix(f.message, "unknown name ")
 	if !ok {
-		for i, key := range e.keys { // a column where something else is wanted
-			f.message = strings.ReplaceAll(f.message, key, e.names[i])
-		}
+		f.message = e.reword(f.message)
+		f.hint = e.spelling(source)
 		return f
 	}
 	if why, forbidden := isForbidden(name); forbidden {
@@ -246,6 +252,35 @@ func (e *expressions) explain(source string, err error) *expressionFault {
 	f.message = "no column or function is called " + name
 	f.hint = e.nearest(name)
 	return f
+}
+
+// reword says in other words what the compiler says in its own.
+func (e *expressions) reword(message string) string {
+	if token, ok := strings.CutPrefix(message, "unexpected token "); ok {
+		if token == "EOF" {
+			return "the expression ends too early"
+		}
+		_, token, _ = strings.Cut(strings.TrimSuffix(token, ")"), "(")
+		return "unexpected " + token
+	}
+	if message == "literal not terminated" {
+		return "the text in quotes is not closed"
+	}
+	for i, key := range e.keys { // a column where something else is wanted
+		message = strings.ReplaceAll(message, key, e.names[i])
+	}
+	return strings.NewReplacer("mismatched types", "these do not go together:", "argument (type", "argument (which is", " string", " text", "(string", "(text").
+		Replace(strings.TrimSpace(message))
+}
+
+// spelling is the hint for a header that stands in an expression as it is.
+func (e *expressions) spelling(source string) string {
+	for i, h := range e.header {
+		if h != "" && e.names[i] != "" && h != e.names[i] && !strings.Contains(source, `row["`+h) && strings.Contains(source, h) {
+			return fmt.Sprintf("column %q is written %s", h, e.names[i])
+		}
+	}
+	return ""
 }
 
 func (e *expressions) nearest(name string) string {

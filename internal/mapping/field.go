@@ -32,7 +32,8 @@ type field struct {
 	list   bool // the values are elements of a list
 	auto   bool // "|" separates values
 	negate bool
-	secret bool // values are not shown, and not cleaned
+	secret bool // values are not cleaned
+	quiet  bool // values are not shown
 	hidden bool // the value is known and not sent (id)
 }
 

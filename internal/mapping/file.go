@@ -77,6 +77,10 @@ func Parse(name string, data []byte) (*File, error) {
 		f.faults.add(at, "the file is not UTF-8 text", "save it as UTF-8")
 		return nil, f.faults.err()
 	}
+	if strings.TrimSpace(string(data)) == "" {
+		f.faults.add(position{}, "the file is empty", "it begins with: attributes:")
+		return nil, f.faults.err()
+	}
 	var doc yaml.Node
 	if err := yaml.Load(data, &doc); err != nil {
 		f.addYAMLError(err)
@@ -102,24 +106,37 @@ func invalidText(data []byte) (position, bool) {
 }
 
 func (f *File) addYAMLError(err error) {
-	at, message := position{1, 1}, err.Error()
+	at, message := position{}, err.Error()
 	if list, ok := errors.AsType[*yaml.LoadErrors](err); ok && len(list.Errors) > 0 {
 		err = list.Errors[0]
 	}
 	if one, ok := errors.AsType[*yaml.LoadError](err); ok {
-		message = yamlMessage(one)
-		if one.Mark.Line > 0 {
-			at = position{one.Mark.Line, max(one.Mark.Column, 1)}
-		}
+		at, message = f.yamlPlace(one), one.Message
 	}
-	f.faults.add(at, "not YAML: "+message, "an expression with a colon or a # in it must stand in quotes")
+	f.faults.add(at, "not YAML: "+message, f.yamlHint(at))
 }
 
-func yamlMessage(e *yaml.LoadError) string {
-	if e.Message != "" {
-		return e.Message
+// yamlPlace is where the fault is, or, when the file has ended by then, where
+// what is not ended begins.
+func (f *File) yamlPlace(e *yaml.LoadError) position {
+	mark := e.Mark
+	if (mark.Line > len(f.faults.lines) || mark.Line > 0 && f.faults.lines[mark.Line-1] == "") && e.ContextMark.Line > 0 {
+		mark = e.ContextMark
 	}
-	return e.Error()
+	return position{mark.Line, max(mark.Column, 1)}
+}
+
+func (f *File) yamlHint(at position) string {
+	if at.line < 1 || at.line > len(f.faults.lines) {
+		return ""
+	}
+	switch line := f.faults.lines[at.line-1]; {
+	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
+		return "indent with spaces, not with tabs"
+	case strings.Contains(line, "="):
+		return "an expression with a colon or a # in it must stand in quotes: '=…'"
+	}
+	return ""
 }
 
 func (f *File) readDocument(doc *yaml.Node) {
@@ -292,6 +309,7 @@ func entryKeys() []string {
 }
 
 func (f *File) readDetails(e *entry, n *yaml.Node) {
+	before := len(f.faults.list)
 	f.members(n, entryKeys(), e.path.s, func(key string, at position, v *yaml.Node) {
 		switch key {
 		case "column":
@@ -324,7 +342,9 @@ func (f *File) readDetails(e *entry, n *yaml.Node) {
 			e.region = f.scalar(v, key)
 		}
 	})
-	f.checkSources(e, n)
+	if len(f.faults.list) == before {
+		f.checkSources(e, n)
+	}
 }
 
 // checkSources sees that an attribute has one source.

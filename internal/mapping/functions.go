@@ -22,6 +22,7 @@ func functions() []expr.Option {
 		one("title", title), one("unaccent", unaccent), one("ascii", ascii), one("digits", digits),
 		expr.Function("left", left, new(func(string, int) string)),
 		expr.Function("right", right, new(func(string, int) string)),
+		expr.Function("part", part, new(func(string, string, int) string)),
 		expr.Function("phone", phoneFunction, new(func(string) string), new(func(string, string) string)),
 		expr.Function("date", dateFunction, new(func(string, string) string)),
 		expr.Function("ifEmpty", ifEmpty, new(func(string, string, ...string) string)),
@@ -35,7 +36,7 @@ func functions() []expr.Option {
 
 // functionNames are the functions of ours that have a name, for hints.
 func functionNames() []string {
-	return []string{"title", "unaccent", "ascii", "digits", "left", "right", "phone", "date", "ifEmpty", "len",
+	return []string{"title", "unaccent", "ascii", "digits", "left", "right", "part", "phone", "date", "ifEmpty", "len",
 		"indexOf", "lastIndexOf", "lower", "upper", "trim", "split", "join", "replace", "hasPrefix", "hasSuffix"}
 }
 
@@ -77,6 +78,20 @@ func runeOffset(s string, n int) int {
 		n--
 	}
 	return len(s)
+}
+
+// part is one of the parts between separators, counted from 0 or, when
+// negative, from the end; blank when there is none.
+func part(p ...any) (any, error) {
+	s, i := textOfAny(p[0]), intOfAny(p[2])
+	parts := strings.Split(s, textOfAny(p[1]))
+	if i < 0 {
+		i += len(parts)
+	}
+	if i < 0 || i >= len(parts) {
+		return "", nil
+	}
+	return strings.TrimSpace(parts[i]), nil
 }
 
 func phoneFunction(p ...any) (any, error) {

@@ -164,8 +164,8 @@ func (r *rowMapper) field(f *field, match bool, row *rows.Row) {
 	}
 	v, err := r.value(f, row)
 	if err != nil {
-		if f.secret {
-			err = &valueError{"the value cannot be used", ""}
+		if f.quiet {
+			err = silent(err)
 		}
 		r.failed(f.name, err)
 		return
@@ -174,6 +174,8 @@ func (r *rowMapper) field(f *field, match bool, row *rows.Row) {
 		r.key(f, v)
 	}
 	switch {
+	case match && v.state == cleared:
+		r.fail(f.name, f.target.Path.Short()+", by which rows are matched, cannot be cleared", "")
 	case v.state == absent && f.required:
 		r.fail(f.name, f.target.Path.Short()+" is required and the cell is blank", "")
 	case v.state == cleared && f.required:
@@ -187,6 +189,15 @@ func (r *rowMapper) field(f *field, match bool, row *rows.Row) {
 	default:
 		r.rec.Assignments = append(r.rec.Assignments, scim.Assignment{Target: f.target, Mode: f.mode, Value: v.v})
 	}
+}
+
+// silent is an error without the value that it is about.
+func silent(err error) error {
+	hint := ""
+	if v, ok := err.(*valueError); ok {
+		hint = v.hint
+	}
+	return &valueError{"the value cannot be used", hint}
 }
 
 func (r *rowMapper) applies(f *field) bool {

@@ -124,7 +124,7 @@ func (r *rowMapper) assign(path scim.Path, v any) {
 	value, err := f.ofValue(v, "")
 	if err != nil {
 		if strings.EqualFold(t.Attr.Name, "password") {
-			err = &valueError{"the value cannot be used", ""}
+			err = silent(err)
 		}
 		r.failed(path.Short(), err)
 		return

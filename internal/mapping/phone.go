@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 )
 
@@ -47,15 +46,6 @@ func plainRegion(name string) (regionCode, bool) {
 		}
 	}
 	return regionCode{}, false
-}
-
-func knownRegions() []string {
-	list := []string{"US", "CA", "GB", "RU", "KZ", "HU", "LT", "MX"}
-	for _, part := range strings.Fields(trunkZero + noTrunk) {
-		list = append(list, part[:2])
-	}
-	sort.Strings(list)
-	return list
 }
 
 // phone writes a number as E.164. A national number needs a region; without
