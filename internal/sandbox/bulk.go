@@ -41,8 +41,8 @@ func (s *Sandbox) bulk(q *request) (answer, error) {
 	if q.r.Method != "POST" {
 		return answer{}, notAllowed(q, "POST")
 	}
-	if len(q.body) > maxBody {
-		return answer{}, s.bulkTooLarge("the body is larger than maxPayloadSize, %d bytes", maxBody)
+	if len(q.body) > maxPayload {
+		return answer{}, s.bulkTooLarge("the body is larger than maxPayloadSize, %d bytes", maxPayload)
 	}
 	body, err := q.object()
 	if err != nil {
@@ -232,7 +232,7 @@ func (j *bulkJob) checkRefs(op *bulkOperation) error {
 func (j *bulkJob) send(op *bulkOperation, method, path string, data *object) (answer, error) {
 	sub := &request{
 		r: j.q.r, site: j.q.site, path: strings.Split(path, "/"), grant: j.q.grant, contextID: j.q.contextID,
-		started: j.q.started, dry: j.q.dry, bulkMethod: method, bulkIfMatch: op.version,
+		started: j.q.started, maxBody: j.q.maxBody, dry: j.q.dry, bulkMethod: method, bulkIfMatch: op.version,
 	}
 	if data != nil {
 		sub.body = appendJSON(nil, data)

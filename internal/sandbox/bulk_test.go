@@ -114,7 +114,7 @@ func TestBulkErrors(t *testing.T) {
 	if got := b.bulkCall("", many).want(t, 413, ""); !strings.Contains(got.at("detail"), "maxOperations, 1000") {
 		t.Errorf("detail %q does not name the limit", got.at("detail"))
 	}
-	b.bulkCall(`"x":"`+strings.Repeat("x", maxBody)+`",`, bulkUser("big")).want(t, 413, "")
+	b.bulkCall(`"x":"`+strings.Repeat("x", maxPayload)+`",`, bulkUser("big")).want(t, 413, "")
 	b.bulkCall("", bulkUser("a")+","+bulkUser("a")).want(t, 400, "invalidValue")
 	b.call("GET", "/Bulk", "").want(t, 405, "")
 }

@@ -15,7 +15,11 @@ type dialect struct {
 	pageSize int // when the client names none
 	pageCap  int
 
+	maxBody       int    // bytes; larger bodies get 413
 	noCursors     bool   // RFC 9865 is not known
+	noSorting     bool   // sortBy is not looked at
+	firstParam    bool   // of a repeated parameter only the first counts
+	keepsIdentity bool   // a PUT that leaves out userName, displayName or active keeps them
 	foldPaths     bool   // /users is /Users
 	relative      bool   // meta.location starts with the path, not with the host
 	quotedVersion bool   // meta.version is the ETag itself; else the ETag without quotes
@@ -38,6 +42,8 @@ type dialect struct {
 	mismatch func(rev *revision) error // a version that is not the current one
 
 	seedMore     func(doc *object, dc dice, i int) // what seeded people have beside the ordinary
+	scope        func(t *resourceType) scope       // where a filter names things
+	revive       func(dead, doc *object) *object   // what a create makes of a deleted user
 	normalise    func(d *directory, dr draft) error
 	checkList    func(q *request, t *resourceType, l *listing) error
 	failure      func(p *problem, contextID string) []byte
@@ -53,7 +59,7 @@ func newRFC() (*dialect, error) {
 	user, group, err := loadTypes("user.json", "group.json", "enterprise.json")
 	return &dialect{
 		name: "rfc", base: "/scim/v2", user: user, group: group,
-		pageSize: 100, pageCap: 100, quotedVersion: true, needSchemas: true,
+		pageSize: 100, pageCap: 100, maxBody: maxPayload, quotedVersion: true, needSchemas: true,
 		managerRef: "../Users/", managerName: true, failure: rfcFailure, quotaHeaders: rfcQuota,
 	}, err
 }
@@ -62,6 +68,8 @@ func newDialect(name string) (*dialect, error) {
 	switch name {
 	case "", "rfc":
 		return newRFC()
+	case "genesys":
+		return newGenesys()
 	}
 	return nil, fmt.Errorf("--dialect %q: allowed are rfc and genesys", name)
 }

@@ -60,22 +60,23 @@ type entry struct {
 
 // collection is all resources of one type with the indexes over them.
 type collection struct {
-	t          *resourceType
-	byID       map[string]*entry
-	byKey      map[string][]*entry // folded
-	byExternal map[string][]*entry
-	buried     map[string]*entry // soft-deleted, by folded key
-	slots      []*entry          // in order of creation; nil where one was deleted
-	all        order
-	active     order
-	inactive   order
-	lastSeq    uint64
+	t           *resourceType
+	byID        map[string]*entry
+	byKey       map[string][]*entry // folded
+	byExternal  map[string][]*entry
+	byAuthority map[string][]*entry // genesys externalIds
+	buried      map[string]*entry   // soft-deleted, by folded key
+	slots       []*entry            // in order of creation; nil where one was deleted
+	all         order
+	active      order
+	inactive    order
+	lastSeq     uint64
 }
 
 func newCollection(t *resourceType) *collection {
 	return &collection{
 		t: t, byID: map[string]*entry{}, byKey: map[string][]*entry{},
-		byExternal: map[string][]*entry{}, buried: map[string]*entry{},
+		byExternal: map[string][]*entry{}, byAuthority: map[string][]*entry{}, buried: map[string]*entry{},
 	}
 }
 
@@ -103,12 +104,18 @@ func (c *collection) index(e *entry, rev *revision) {
 	if rev.external != "" {
 		c.byExternal[rev.external] = append(c.byExternal[rev.external], e)
 	}
+	for _, a := range rev.authorities {
+		c.byAuthority[a] = append(c.byAuthority[a], e)
+	}
 }
 
 func (c *collection) unindex(e *entry, rev *revision) {
 	drop(c.byKey, fold(rev.key), e)
 	if rev.external != "" {
 		drop(c.byExternal, rev.external, e)
+	}
+	for _, a := range rev.authorities {
+		drop(c.byAuthority, a, e)
 	}
 }
 
@@ -123,7 +130,7 @@ func drop(m map[string][]*entry, key string, e *entry) {
 
 // replace publishes another revision of a resource.
 func (c *collection) replace(e *entry, rev *revision) {
-	if fold(e.rev.key) != fold(rev.key) || e.rev.external != rev.external {
+	if fold(e.rev.key) != fold(rev.key) || e.rev.external != rev.external || !slices.Equal(e.rev.authorities, rev.authorities) {
 		c.unindex(e, e.rev)
 		c.index(e, rev)
 	}

@@ -102,7 +102,12 @@ func (b *box) group(members string) string {
 
 // at reads a value by its way through objects and arrays, for example
 // "emails/0/value"; JSON text is returned for what is not a string.
-func (r reply) at(way string) string { return lookAt(r.doc, way) }
+func (r reply) at(way string) string {
+	if r.doc == nil {
+		return ""
+	}
+	return lookAt(r.doc, way)
+}
 
 func lookAt(v any, way string) string {
 	for way != "" {

@@ -39,7 +39,7 @@ func (d *dialect) parseListing(sc scope, t *resourceType, in params) (*listing, 
 		}
 		l.filter = x
 	}
-	if err := l.parseSort(t, in); err != nil {
+	if err := l.parseSort(d, t, in); err != nil {
 		return nil, err
 	}
 	if in["attributes"] != "" && in["excludedattributes"] != "" && !d.bareFilters {
@@ -73,8 +73,8 @@ func (l *listing) parseNumbers(d *dialect, in params) error {
 	return nil
 }
 
-func (l *listing) parseSort(t *resourceType, in params) error {
-	if in["sortby"] == "" {
+func (l *listing) parseSort(d *dialect, t *resourceType, in params) error {
+	if in["sortby"] == "" || d.noSorting {
 		return nil
 	}
 	ref, ok := t.resolve(in["sortby"])
@@ -184,6 +184,13 @@ func (c *collection) fromIndex(x expr) ([]*entry, bool) {
 			return found, true
 		}
 		return c.fromIndex(x.right)
+	case valueExpr:
+		// externalIds[authority eq "A" and value eq "V"], in either order
+		sample := newObject()
+		if x.ref.urn != purecloudURN || x.ref.attr.Name != "externalIds" || !describe(x.x, sample) || len(sample.members) != 2 {
+			return nil, false
+		}
+		return c.byAuthority[sample.text("authority")+"\x00"+sample.text("value")], true
 	case comparison:
 		text, isText := x.value.(string)
 		if x.op != "eq" || !isText || x.ref.urn != "" || x.ref.attr == nil || x.ref.sub != nil {

@@ -59,17 +59,18 @@ func (s *Sandbox) checkProjection(in params) error {
 
 // twistedScope looks up other attributes than a filter names.
 type twistedScope struct {
-	*resourceType
+	scope
+	t         *resourceType
 	byEmail   bool
 	caseExact bool
 }
 
 func (t twistedScope) resolve(text string) (attrRef, bool) {
-	ref, ok := t.resourceType.resolve(text)
-	if !ok || ref.urn != "" || ref.attr == nil || ref.attr.Name != t.key {
+	ref, ok := t.scope.resolve(text)
+	if !ok || ref.urn != "" || ref.attr == nil || ref.attr.Name != t.t.key {
 		return ref, ok
 	}
-	if emails := t.attribute("emails"); t.byEmail && emails != nil {
+	if emails := t.t.attribute("emails"); t.byEmail && emails != nil {
 		return attrRef{attr: emails, sub: emails.sub("value")}, true
 	}
 	if t.caseExact {
@@ -80,12 +81,17 @@ func (t twistedScope) resolve(text string) (attrRef, bool) {
 	return ref, true
 }
 
+// filterScope is where the names in a filter are looked up.
 func (s *Sandbox) filterScope(t *resourceType) scope {
+	var sc scope = t
+	if s.rules.scope != nil {
+		sc = s.rules.scope(t)
+	}
 	byEmail, exact := s.faults.has("lookup-by-email"), s.faults.has("case-sensitive-lookup")
 	if byEmail || exact {
-		return twistedScope{t, byEmail, exact}
+		return twistedScope{sc, t, byEmail, exact}
 	}
-	return t
+	return sc
 }
 
 // twistListing applies the faults that concern what is asked for.

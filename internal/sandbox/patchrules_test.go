@@ -144,7 +144,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		{`[]`, 400, "invalidSyntax"},
 		{`{} {}`, 400, "invalidSyntax"},
 		{``, 415, ""},
-		{head + `"userName":"` + strings.Repeat("a", maxBody) + `"}`, 413, ""},
+		{head + `"userName":"` + strings.Repeat("a", maxPayload) + `"}`, 413, ""},
 	}
 	for _, tt := range tests {
 		got := b.call("POST", "/Users", tt.body)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// maxBody bounds a request's body; larger ones get 413.
-const maxBody = 1 << 20
+// maxPayload bounds a request's body under the rfc dialect.
+const maxPayload = 1 << 20
 
 // request is an exchange while it is being decided.
 type request struct {
@@ -21,6 +21,8 @@ type request struct {
 	query     url.Values
 	body      []byte
 	bodyErr   error
+	maxBody   int
+	oneParam  bool
 	contextID string
 	grant     grant
 	started   time.Time
@@ -33,9 +35,9 @@ type request struct {
 }
 
 func (s *Sandbox) newRequest(r *http.Request) *request {
-	q := &request{r: r, started: time.Now()}
+	q := &request{r: r, started: time.Now(), maxBody: s.rules.maxBody, oneParam: s.rules.firstParam}
 	if r.Body != nil && r.Body != http.NoBody {
-		q.body, q.bodyErr = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+		q.body, q.bodyErr = io.ReadAll(io.LimitReader(r.Body, int64(q.maxBody)+1))
 	}
 	scheme, host := "http", r.Host
 	if r.TLS != nil || r.URL.Scheme == "https" {
@@ -85,15 +87,17 @@ func (q *request) split(rest string) error {
 func (q *request) params() params {
 	out := params{}
 	for name, values := range q.query {
-		out[strings.ToLower(name)] = strings.Join(values, ",")
+		if out[strings.ToLower(name)] = values[0]; !q.oneParam {
+			out[strings.ToLower(name)] = strings.Join(values, ",")
+		}
 	}
 	return out
 }
 
 func (q *request) checkBody() error {
 	var tooLarge *http.MaxBytesError
-	if len(q.body) > maxBody || errors.As(q.bodyErr, &tooLarge) {
-		return refuse(413, "", "the body is larger than %d bytes", maxBody)
+	if len(q.body) > q.maxBody || errors.As(q.bodyErr, &tooLarge) {
+		return refuse(413, "", "Maximum bytes: %d", q.maxBody)
 	}
 	if q.bodyErr != nil {
 		return badSyntax("the body ended early")

@@ -11,19 +11,20 @@ import (
 // revision is one state of a resource. It never changes once it is published:
 // a write makes another.
 type revision struct {
-	id       string
-	seq      uint64 // place in the order of creation
-	key      string // userName or displayName
-	external string
-	display  string // how others show the resource
-	active   bool
-	deleted  bool
-	version  int64
-	created  time.Time
-	modified time.Time
-	doc      []byte   // the attributes as a JSON object, without meta, groups, members
-	members  []string // ids
-	secret   string   // digest of the password
+	id          string
+	seq         uint64 // place in the order of creation
+	key         string // userName or displayName
+	external    string
+	display     string // how others show the resource
+	active      bool
+	deleted     bool
+	version     int64
+	created     time.Time
+	modified    time.Time
+	doc         []byte   // the attributes as a JSON object, without meta, groups, members
+	members     []string // ids
+	authorities []string // genesys externalIds, each as authority NUL value
+	secret      string   // digest of the password
 }
 
 // stored reads a revision's document, which the directory wrote itself.
@@ -102,6 +103,7 @@ func (r *revision) equal(old *revision) bool {
 func describeDoc(rev *revision, dr draft) {
 	rev.key = dr.doc.text(dr.t.key)
 	rev.external = dr.doc.text("externalId")
+	rev.authorities = authorities(dr.doc)
 	if active, ok := dr.doc.get("active").(bool); ok {
 		rev.active = active
 	}
@@ -112,6 +114,16 @@ func describeDoc(rev *revision, dr draft) {
 	if rev.display == "" {
 		rev.display = rev.key
 	}
+}
+
+// authorities lists a document's externalIds as the index has them.
+func authorities(doc *object) []string {
+	var out []string
+	for _, e := range doc.child(purecloudURN).list("externalIds") {
+		o, _ := e.(*object)
+		out = append(out, o.text("authority")+"\x00"+o.text("value"))
+	}
+	return out
 }
 
 // arrange puts schemas (as the attributes demand) and id before the rest.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -110,6 +111,9 @@ func (d *directory) empty() bool { return len(d.users.slots) == 0 && len(d.group
 func (d *directory) load() error {
 	for _, c := range []*collection{d.users, d.groups} {
 		err := d.store.load(c.t.name, func(rev *revision) {
+			if bytes.Contains(rev.doc, []byte(`"externalIds"`)) {
+				rev.authorities = authorities(stored(rev))
+			}
 			c.insert(rev)
 			d.linkMembers(nil, rev)
 		})

@@ -93,12 +93,15 @@ func (d *directory) create(q *request, t *resourceType, doc *object) (view, int,
 	dr := draft{t: t, doc: doc}
 	if e := c.buried[fold(doc.text(t.key))]; e != nil && d.rules.revives {
 		dr.dead = e.rev
+		if d.rules.revive != nil {
+			dr.doc = d.rules.revive(stored(e.rev), doc)
+		}
 	}
 	rev, err := d.draft(dr, now)
 	if err != nil {
 		return view{}, 0, err
 	}
-	if err := d.unique(q, c, rev.key, nil); err != nil {
+	if err := d.unique(q, c, rev, nil); err != nil {
 		return view{}, 0, err
 	}
 	if q.dry {
@@ -181,10 +184,16 @@ func alterValues(doc *object) {
 }
 
 // unique refuses a second resource with the same unique key.
-func (d *directory) unique(q *request, c *collection, key string, self *entry) error {
+func (d *directory) unique(q *request, c *collection, rev *revision, self *entry) error {
+	for _, a := range rev.authorities {
+		if slices.ContainsFunc(c.byAuthority[a], func(e *entry) bool { return e != self }) {
+			return refuse(409, "uniqueness", "externalIds %q is taken", strings.Replace(a, "\x00", " ", 1))
+		}
+	}
 	if !c.t.uniqueKey {
 		return nil
 	}
+	key := rev.key
 	taken := slices.ContainsFunc(c.byKey[fold(key)], func(e *entry) bool {
 		// A resource made since the request arrived does not count where
 		// uniqueness is checked too early.
@@ -197,9 +206,7 @@ func (d *directory) unique(q *request, c *collection, key string, self *entry) e
 	if !taken {
 		return nil
 	}
-	p := refuse(409, "uniqueness", "%s %q is taken", c.t.key, key)
-	p.code = "uniqueness"
-	return p
+	return refuse(409, "uniqueness", "%s %q is taken", c.t.key, key)
 }
 
 // replace serves PUT.
@@ -214,7 +221,7 @@ func (s *Sandbox) replace(q *request, t *resourceType, id string) (answer, error
 			merge(merged, doc)
 			return merged, nil
 		}
-		s.rules.keepReadOnly(t, stored(old), doc)
+		s.rules.carryOver(t, stored(old), doc)
 		withDefaults(t, doc)
 		return doc, checkUnchanged(t, stored(old), doc)
 	})
@@ -224,11 +231,13 @@ func (s *Sandbox) replace(q *request, t *resourceType, id string) (answer, error
 	return s.resourceAnswer(q, 200, v), s.dir.durable()
 }
 
-// keepReadOnly carries over what the document holds and a client cannot set: a
-// genesys group's displayName.
-func (d *dialect) keepReadOnly(t *resourceType, old, doc *object) {
+// carryOver keeps what a PUT does not change: what a client cannot set, such as
+// a genesys group's displayName, and what the dialect does not let go.
+func (d *dialect) carryOver(t *resourceType, old, doc *object) {
 	for _, a := range t.core.Attributes {
-		if v := old.get(a.Name); a.readOnly() && v != nil {
+		v := old.get(a.Name)
+		left := d.keepsIdentity && (a.Required || a.Name == "active") && doc.get(a.Name) == nil
+		if v != nil && (a.readOnly() || left) {
 			doc.set(a.Name, v)
 		}
 	}
@@ -303,7 +312,7 @@ func (d *directory) update(q *request, t *resourceType, id, op string, change fu
 	if err != nil {
 		return view{}, err
 	}
-	if err := d.unique(q, c, rev.key, e); err != nil {
+	if err := d.unique(q, c, rev, e); err != nil {
 		return view{}, err
 	}
 	if rev == e.rev || q.dry {
