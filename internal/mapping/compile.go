@@ -124,6 +124,9 @@ func (c *compiler) compileEntry(e *entry) (field, bool) {
 	before := len(c.faults.list)
 	f := field{column: -1, auto: e.auto, negate: e.negate, required: e.required, split: e.split.s}
 	c.setTarget(&f, e)
+	if f.target == nil && e.auto {
+		return f, false
+	}
 	c.setSource(&f, e)
 	if f.target == nil {
 		return f, false
@@ -150,6 +153,9 @@ func (c *compiler) setTarget(f *field, e *entry) {
 		return
 	}
 	if t.ReadOnly() && !c.isMatchID(t) {
+		if e.auto {
+			return // an id that nobody matches by is known and not sent
+		}
 		c.faults.add(e.path.at, t.Path.Short()+" is read-only: the directory decides it", readOnlyHint(t))
 		return
 	}
@@ -248,9 +254,21 @@ func (c *compiler) expression(t text) *vm.Program {
 		if at.line > 0 {
 			at = t.offset(fault.at)
 		}
+		if fault.hint == "" && c.cutByComment(t) {
+			fault.hint = "YAML takes # for a comment: put the expression in quotes"
+		}
 		c.faults.add(at, fault.message, fault.hint)
 	}
 	return program
+}
+
+// cutByComment says whether YAML has ended a text at a #.
+func (c *compiler) cutByComment(t text) bool {
+	if t.at.line < 1 || t.at.line > len(c.File.faults.lines) || t.block {
+		return false
+	}
+	_, rest, found := strings.Cut(c.File.faults.lines[t.at.line-1], t.s)
+	return found && strings.HasPrefix(strings.TrimLeft(rest, " "), "#")
 }
 
 func (c *compiler) condition(t text) *vm.Program {
@@ -383,7 +401,9 @@ func (c *compiler) setValues(f *field, e *entry) {
 		f.constant = v
 	}
 	if e.def.given && e.def.s != "" {
-		v, err := f.ofText(e.def.s, "")
+		written := *f
+		written.steps = nil // a default is written as it should be
+		v, err := written.ofText(e.def.s, "")
 		if err != nil {
 			c.valueFault(e.def.at, err)
 			return
