@@ -203,6 +203,9 @@ func (r *importRun) noteMapping() {
 	for _, n := range r.mapping.Notes() {
 		r.note("%s", n)
 	}
+	if r.mapping.HasRefs() {
+		fmt.Fprintln(r.s.err, "warning: references (ref, and columns such as Manager) are not resolved yet; the attribute is left alone")
+	}
 	if r.onDuplicate == "" {
 		r.onDuplicate = pipeline.DuplicateReject
 		if r.mapping.HasOps() {
@@ -441,6 +444,7 @@ func (r *importRun) farewell(t *pipeline.Totals, code int) error {
 	}
 	if !errors.Is(t.Cause, pipeline.ErrInterrupted) {
 		fmt.Fprintf(r.s.err, "scimbulk: stopped: %v\n", t.Cause)
+		advise(r.s.err, t.Cause)
 	}
 	if !r.dryRun && t.Pending > 0 {
 		fmt.Fprintf(r.s.err, "%d rows are left; go on with: scimbulk resume %s\n", t.Pending, r.runDir)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -13,6 +14,7 @@ import (
 
 	"scimbulk/internal/journal"
 	"scimbulk/internal/pipeline"
+	"scimbulk/internal/report"
 )
 
 // notResumed are flags that belong to a session and not to the run.
@@ -55,7 +57,12 @@ func newResume(s streams) *cobra.Command {
 directory, or latest (the default). Rows that have their outcome are not done
 again; rows that were in hand are looked up first. The input, the mapping and
 the target must be the same as they were.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("scimbulk resume takes one run at most: scimbulk resume [RUN]")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run := "latest"
 			if len(args) > 0 {
@@ -91,8 +98,7 @@ func resume(ctx context.Context, s streams, run string, changed *pflag.FlagSet, 
 		return err
 	}
 	if state.Finished {
-		fmt.Fprintf(s.err, "%s is finished: its summary is in %s\n", filepath.Base(dir), filepath.Join(dir, "summary.json"))
-		return errors.Join(log.Close(), exitWith(state.Exit))
+		return errors.Join(log.Close(), finished(s, dir, state.Exit, session.run.json))
 	}
 	o, err := optionsOf(state.Header, session, changed)
 	if err != nil {
@@ -100,6 +106,22 @@ func resume(ctx context.Context, s streams, run string, changed *pflag.FlagSet, 
 	}
 	r := &importRun{importOptions: o, s: s, meter: &pipeline.Meter{}, runDir: dir, log: log, state: state}
 	return r.execute(ctx)
+}
+
+// finished tells that there is nothing to resume, and ends as that run did.
+func finished(s streams, dir string, code int, asJSON bool) error {
+	summary := filepath.Join(dir, report.SummaryFile)
+	fmt.Fprintf(s.err, "%s is finished: its summary is in %s\n", filepath.Base(dir), summary)
+	if asJSON {
+		b, err := os.ReadFile(summary)
+		if err == nil {
+			_, err = s.out.Write(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return exitWith(code)
 }
 
 func exitWith(code int) error {

@@ -52,7 +52,9 @@ func complain(out io.Writer, err error) {
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintln(out, "try: scimbulk help")
+		return
 	}
+	advise(out, err)
 }
 
 func newRoot(s streams) *cobra.Command {

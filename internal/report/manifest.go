@@ -87,12 +87,20 @@ func (m *Manifest) Save(path string) error {
 func (m *Manifest) WriteText(out io.Writer) {
 	fmt.Fprintf(out, "export of %s (%.1fs, %d requests)\n", m.Target, m.Seconds, m.Requests)
 	for _, f := range m.Files {
-		fmt.Fprintf(out, "  %d %ss in %s\n", f.Resources, f.Kind, f.Path)
+		fmt.Fprintf(out, "  %d %ss in %s\n", f.Resources, f.Kind, f.name())
 	}
 	fmt.Fprintf(out, "completeness: grade %s\n", m.Grade)
 	for _, f := range m.Files {
 		for _, reason := range f.Reasons {
-			fmt.Fprintf(out, "  %s: %s\n", f.Path, reason)
+			fmt.Fprintf(out, "  %s: %s\n", f.name(), reason)
 		}
 	}
+}
+
+// name is what a person calls the file.
+func (f *ManifestFile) name() string {
+	if f.Path == "-" {
+		return "standard output"
+	}
+	return f.Path
 }

@@ -9,7 +9,8 @@ import (
 
 // Reasons counts why rows were rejected, whatever line or value they name.
 type Reasons struct {
-	counts map[Reason]int64
+	counts  map[Reason]int64
+	example map[Reason]string // the first one, word for word
 }
 
 // Reason is a kind of reject.
@@ -28,20 +29,28 @@ var (
 // Add counts a reject.
 func (r *Reasons) Add(class, detail string) {
 	if r.counts == nil {
-		r.counts = map[Reason]int64{}
+		r.counts, r.example = map[Reason]int64{}, map[Reason]string{}
 	}
-	text, _, _ := strings.Cut(detail, "\n")
-	text = place.ReplaceAllString(text, "")
-	text = quoted.ReplaceAllString(text, `"…"`)
-	text = number.ReplaceAllString(text, "…")
-	reason := Reason{class, text}
+	first, _, _ := strings.Cut(detail, "\n")
+	first = place.ReplaceAllString(first, "")
+	// What follows in brackets is the hint, which is the same for all.
+	what, hint, hinted := strings.Cut(first, " (")
+	what = quoted.ReplaceAllString(what, `"…"`)
+	what = number.ReplaceAllString(what, "…")
+	if hinted {
+		what += " (" + hint
+	}
+	reason := Reason{class, what}
 	if _, known := r.counts[reason]; !known && len(r.counts) >= mostReasons {
-		reason.Text = "other reasons"
+		reason.Text, first = "other reasons", "other reasons"
 	}
-	r.counts[reason]++
+	if r.counts[reason]++; r.counts[reason] == 1 {
+		r.example[reason] = first
+	}
 }
 
-// Commonest returns the commonest reasons, at most n, with their counts.
+// Commonest returns the commonest reasons, at most n, with their counts. One
+// that was given once is given as it was.
 func (r *Reasons) Commonest(n int) ([]Reason, []int64) {
 	var reasons []Reason
 	for reason := range r.counts {
@@ -54,6 +63,9 @@ func (r *Reasons) Commonest(n int) ([]Reason, []int64) {
 	counts := make([]int64, len(reasons))
 	for i, reason := range reasons {
 		counts[i] = r.counts[reason]
+		if counts[i] == 1 {
+			reasons[i].Text = r.example[reason]
+		}
 	}
 	return reasons, counts
 }

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"scimbulk/internal/scim"
+)
+
+// advise prints how an error can be mended, where that is known.
+func advise(out io.Writer, err error) {
+	if hint := hintFor(err); hint != "" {
+		fmt.Fprintln(out, "hint:", hint)
+	}
+}
+
+// hintFor turns what a directory answered into what to do on this command line.
+func hintFor(err error) string {
+	var failed *scim.Error
+	if !errors.As(err, &failed) || failed.HTML {
+		return ""
+	}
+	switch failed.Status {
+	case 0:
+		if failed.Unsent {
+			return "is the directory running, and is its URL (--url, --region) right?"
+		}
+	case http.StatusUnauthorized:
+		return "the directory does not take these credentials: renew SCIMBULK_TOKEN or the file of --token-file, or check SCIMBULK_CLIENT_ID and SCIMBULK_CLIENT_SECRET"
+	case http.StatusForbidden:
+		return "the directory knows who is asking and does not permit this: the token or OAuth client needs a role or scope for reading and writing users and groups"
+	case http.StatusNotFound:
+		return "is --url the base to which /Users is appended, such as https://example.com/scim/v2?"
+	}
+	return ""
+}
