@@ -119,7 +119,10 @@ func (d *directory) find(c *collection, l *listing) hits {
 			return h
 		}
 	}
-	if candidates, ok := c.fromIndex(l.filter); ok {
+	if candidates, exact, ok := c.fromIndex(l.filter); ok {
+		if exact && l.active == nil {
+			return d.sorted(c, l, slices.Clone(entryHits(candidates)))
+		}
 		return d.sorted(c, l, d.filtered(c, l, candidates))
 	}
 	key := c.t.name + "\x00" + l.identity()
@@ -176,46 +179,46 @@ func activeOnly(x expr) (want, ok bool) {
 	return want, ok
 }
 
-// fromIndex finds a term that must hold and that an index answers.
-func (c *collection) fromIndex(x expr) ([]*entry, bool) {
+// fromIndex finds a term that must hold and that an index answers. It is exact
+// if that term is the whole filter and nothing is left to compare.
+func (c *collection) fromIndex(x expr) (found []*entry, exact, ok bool) {
 	switch x := x.(type) {
 	case andExpr:
-		if found, ok := c.fromIndex(x.left); ok {
-			return found, true
+		if found, _, ok := c.fromIndex(x.left); ok {
+			return found, false, true
 		}
-		return c.fromIndex(x.right)
+		found, _, ok := c.fromIndex(x.right)
+		return found, false, ok
 	case valueExpr:
 		// externalIds[authority eq "A" and value eq "V"], in either order
 		sample := newObject()
 		if x.ref.urn != purecloudURN || x.ref.attr.Name != "externalIds" || !describe(x.x, sample) || len(sample.members) != 2 {
-			return nil, false
+			return nil, false, false
 		}
-		return c.byAuthority[sample.text("authority")+"\x00"+sample.text("value")], true
+		return c.byAuthority[sample.text("authority")+"\x00"+sample.text("value")], false, true
 	case comparison:
 		text, isText := x.value.(string)
 		if x.op != "eq" || !isText || x.ref.urn != "" || x.ref.attr == nil || x.ref.sub != nil {
-			return nil, false
+			return nil, false, false
 		}
-		return c.lookUp(x.ref.attr.Name, text)
+		return c.lookUp(x.ref.attr, text)
 	}
-	return nil, false
+	return nil, false, false
 }
 
-func (c *collection) lookUp(name, text string) ([]*entry, bool) {
-	var found []*entry
-	switch name {
+func (c *collection) lookUp(a *attribute, text string) (found []*entry, exact, ok bool) {
+	switch a.Name {
 	case "id":
 		if e := c.byID[text]; e != nil {
 			found = []*entry{e}
 		}
+		return found, true, true
 	case c.t.key:
-		found = c.byKey[fold(text)]
+		return c.byKey[fold(text)], !a.CaseExact, true
 	case "externalId":
-		found = c.byExternal[text]
-	default:
-		return nil, false
+		return c.byExternal[text], true, true
 	}
-	return found, true
+	return nil, false, false
 }
 
 func (c *collection) live() []*entry {
@@ -245,7 +248,7 @@ func (d *directory) filtered(c *collection, l *listing, in []*entry) entryHits {
 // searchable is the tree that a filter or a sort looks at.
 func (d *directory) searchable(c *collection, rev *revision, whole bool) *object {
 	if whole {
-		return d.rules.full(d.look(c, rev), site{base: d.rules.base})
+		return d.rules.full(d.look(c, rev, projection{}), site{base: d.rules.base})
 	}
 	return stored(rev)
 }

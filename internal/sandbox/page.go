@@ -155,7 +155,7 @@ func (d *directory) page(t *resourceType, l *listing) page {
 		end = max(end-short, pg.start)
 	}
 	for i := pg.start - 1; i < end; i++ {
-		pg.views = append(pg.views, d.look(c, found.at(i).rev))
+		pg.views = append(pg.views, d.look(c, found.at(i).rev, l.proj))
 	}
 	pg.next = l.following(found, max(end, 0))
 	return pg

@@ -4,11 +4,6 @@ import "strings"
 
 // resourceAnswer shows a resource, as far as attributes and excludedAttributes ask.
 func (s *Sandbox) resourceAnswer(q *request, status int, v view) answer {
-	in := q.params()
-	p := newProjection(v.t, in["attributes"], in["excludedattributes"])
-	if s.faults.has("ignore-attributes") {
-		p = projection{}
-	}
 	if s.faults.hit("stale-etag") {
 		stale := *v.rev
 		stale.version--
@@ -19,16 +14,13 @@ func (s *Sandbox) resourceAnswer(q *request, status int, v view) answer {
 		"ETag", s.rules.etag(v.rev),
 		"Location", q.site.location(s.rules, v.t, v.rev.id),
 	}}
-	a.body = s.rules.render(make([]byte, 0, len(v.rev.doc)+512), v, q.site, p)
+	a.body = s.rules.render(make([]byte, 0, len(v.rev.doc)+512), v, q.site, q.proj)
 	return a
 }
 
 // read serves GET of one resource.
 func (s *Sandbox) read(q *request, t *resourceType, id string) (answer, error) {
-	if err := s.checkProjection(q.params()); err != nil {
-		return answer{}, err
-	}
-	v, err := s.dir.get(t, id)
+	v, err := s.dir.get(t, id, q.proj)
 	if err != nil {
 		return answer{}, err
 	}
@@ -38,7 +30,7 @@ func (s *Sandbox) read(q *request, t *resourceType, id string) (answer, error) {
 	return s.resourceAnswer(q, 200, v), nil
 }
 
-func (d *directory) get(t *resourceType, id string) (view, error) {
+func (d *directory) get(t *resourceType, id string, p projection) (view, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	c := d.collection(t)
@@ -46,7 +38,7 @@ func (d *directory) get(t *resourceType, id string) (view, error) {
 	if e == nil {
 		return view{}, notFound(t.name, id)
 	}
-	return d.look(c, e.rev), nil
+	return d.look(c, e.rev, p), nil
 }
 
 // matchesTag compares a header's entity tags, weak or strong, with ours. SCIM

@@ -26,7 +26,8 @@ type request struct {
 	contextID string
 	grant     grant
 	started   time.Time
-	dry       bool // fault no-effect: decide, answer, change nothing
+	proj      projection // what the answer shows of a resource
+	dry       bool       // fault no-effect: decide, answer, change nothing
 
 	// An operation of a /Bulk request has a method and an If-Match of its own.
 	bulkMethod   string
@@ -179,6 +180,13 @@ func (s *Sandbox) named(have, want string) bool {
 
 // resources serves /Users and /Groups.
 func (s *Sandbox) resources(q *request, t *resourceType) (answer, error) {
+	in := q.params()
+	if err := s.checkProjection(in); err != nil {
+		return answer{}, err
+	}
+	if !s.faults.has("ignore-attributes") {
+		q.proj = newProjection(t, in["attributes"], in["excludedattributes"])
+	}
 	if s.rules.operation != nil {
 		if err := s.rules.operation(q, t); err != nil {
 			return answer{}, err
@@ -188,7 +196,7 @@ func (s *Sandbox) resources(q *request, t *resourceType) (answer, error) {
 	case 1:
 		switch q.method() {
 		case http.MethodGet:
-			return s.list(q, t, q.params())
+			return s.list(q, t, in)
 		case http.MethodPost:
 			return s.create(q, t)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -147,4 +148,32 @@ func BenchmarkStart100000(b *testing.B) {
 	b.Run("seeded in memory", func(b *testing.B) { start(b, Options{Seed: 100_000}) })
 	b.Run("seeded into a folder, then loaded", func(b *testing.B) { start(b, Options{Seed: 100_000, Dir: dir}) })
 	b.Run("loaded", func(b *testing.B) { start(b, Options{Dir: dir}) })
+}
+
+func BenchmarkCreate(b *testing.B) {
+	for _, name := range []string{"in memory", "into a folder"} {
+		b.Run(name, func(b *testing.B) {
+			opt := Options{}
+			if name == "into a folder" {
+				opt.Dir = b.TempDir()
+			}
+			s, err := New(opt)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			var n atomic.Int64
+			b.SetParallelism(8)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					body := fmt.Sprintf(`{"schemas":["%s"],"userName":"u%d","name":{"givenName":"A"},"emails":[{"value":"a@b"}]}`, userURN, n.Add(1))
+					r, _ := http.NewRequest("POST", "http://sandbox/scim/v2/Users", strings.NewReader(body))
+					r.Header.Set("Content-Type", scimType)
+					if res, err := s.Transport().RoundTrip(r); err != nil || res.StatusCode != 201 {
+						b.Fatal(err, res.StatusCode)
+					}
+				}
+			})
+		})
+	}
 }

@@ -102,7 +102,7 @@ func (d *directory) pageOfAll(types []*resourceType, lists []*listing) page {
 		found := d.find(c, l)
 		pg.total += found.len()
 		for k := skip; k < found.len() && left > 0; k++ {
-			pg.views = append(pg.views, d.look(c, found.at(k).rev))
+			pg.views = append(pg.views, d.look(c, found.at(k).rev, l.proj))
 			left--
 		}
 		skip = max(skip-found.len(), 0)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -55,14 +56,12 @@ func openStore(dir, dialect string) (*store, error) {
 		return nil, fmt.Errorf("sandbox directory %s: %w", dir, err)
 	}
 	db, err := bbolt.Open(filepath.Join(dir, storeFile), 0o600, &bbolt.Options{
-		Timeout:        500 * time.Millisecond,
-		NoSync:         true, // see store
-		NoGrowSync:     true,
-		NoFreelistSync: true,
-		FreelistType:   bbolt.FreelistMapType,
-		// Every growth of the mapping copies what a transaction holds; room for
-		// some 200,000 people is only address space.
-		InitialMmapSize: 256 << 20,
+		Timeout:         500 * time.Millisecond,
+		NoSync:          true, // see store
+		NoGrowSync:      true,
+		NoFreelistSync:  true,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: initialMapping(),
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("sandbox directory %s is open in another process: stop that one, or choose another folder", dir)
@@ -77,6 +76,16 @@ func openStore(dir, dialect string) (*store, error) {
 	s := &store{db: db, current: newBatch(), wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go s.write()
 	return s, nil
+}
+
+// initialMapping makes room for some 200,000 people at once, because every
+// growth of the mapping copies what a transaction holds. It is only address
+// space, except on Windows, where the file would be as large.
+func initialMapping() int {
+	if runtime.GOOS == "windows" {
+		return 0
+	}
+	return 256 << 20
 }
 
 func checkStore(db *bbolt.DB, dialect string) error {

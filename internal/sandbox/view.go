@@ -20,14 +20,18 @@ type link struct {
 	way               string // direct or indirect, of a user's group
 }
 
-// look takes a view; the directory must be locked at least for reading.
-func (d *directory) look(c *collection, rev *revision) view {
+// look takes a view of what p shows; the directory must be locked at least for
+// reading. Members that are not shown, which can be very many, cost nothing.
+func (d *directory) look(c *collection, rev *revision, p projection) view {
 	v := view{t: c.t, rev: rev}
-	for _, id := range rev.members {
-		kind, display := d.describe(id)
-		v.members = append(v.members, link{id: id, kind: kind, display: display})
+	if len(rev.members) > 0 && p.shows("members") {
+		v.members = make([]link, len(rev.members))
+		for i, id := range rev.members {
+			kind, display := d.describe(id)
+			v.members[i] = link{id: id, kind: kind, display: display}
+		}
 	}
-	if c == d.users {
+	if c == d.users && p.shows("groups") {
 		v.groups = d.groupsOf(rev.id)
 	}
 	return v
@@ -165,6 +169,16 @@ type projection struct {
 }
 
 func (p projection) selective() bool { return p.only || len(p.exclude) > 0 }
+
+// shows says whether any of a top-level attribute can be seen.
+func (p projection) shows(name string) bool {
+	for _, r := range about(name, p.exclude) {
+		if len(r.steps()) == 0 {
+			return false
+		}
+	}
+	return !p.only || len(about(name, p.include)) > 0
+}
 
 func newProjection(t *resourceType, include, exclude string) projection {
 	return projection{only: include != "", include: refs(t, include), exclude: refs(t, exclude)}

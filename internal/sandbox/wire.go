@@ -31,7 +31,9 @@ func (s *Sandbox) serve(q *request) answer {
 
 // exchange is everything but the token endpoint.
 func (s *Sandbox) exchange(q *request) answer {
-	q.contextID = newID()
+	if s.rules.correlation != "" {
+		q.contextID = newID()
+	}
 	var limits quota
 	a, err := s.authorised(q, &limits)
 	if err != nil {

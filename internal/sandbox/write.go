@@ -105,13 +105,13 @@ func (d *directory) create(q *request, t *resourceType, doc *object) (view, int,
 		return view{}, 0, err
 	}
 	if q.dry {
-		return d.look(c, rev), 201, nil
+		return d.look(c, rev, q.proj), 201, nil
 	}
 	d.publish(c, dr, rev, now)
 	if q.emptyMembers && d.faults.has("empty-members-break") {
 		d.broken[rev.id] = true
 	}
-	return d.look(c, rev), 201, nil
+	return d.look(c, rev, q.proj), 201, nil
 }
 
 // publish makes a created resource visible.
@@ -139,10 +139,10 @@ func (d *directory) adopt(q *request, c *collection, e *entry, doc *object, now 
 	merge(merged, doc)
 	rev, err := d.draft(draft{t: c.t, doc: merged, old: e.rev}, now)
 	if err != nil || rev == e.rev || q.dry {
-		return d.look(c, e.rev), err
+		return d.look(c, e.rev, q.proj), err
 	}
 	d.change(c, e, rev, "patch", now)
-	return d.look(c, rev), nil
+	return d.look(c, rev, q.proj), nil
 }
 
 // draft applies the dialect's own rules and makes a revision.
@@ -316,10 +316,10 @@ func (d *directory) update(q *request, t *resourceType, id, op string, change fu
 		return view{}, err
 	}
 	if rev == e.rev || q.dry {
-		return d.look(c, rev), nil
+		return d.look(c, rev, q.proj), nil
 	}
 	d.change(c, e, rev, op, now)
-	v := d.look(c, rev)
+	v := d.look(c, rev, q.proj)
 	if !rev.active && d.faults.has("inactive-deletes") {
 		d.takeOut(c, e, now)
 	}
