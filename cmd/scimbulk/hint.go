@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 
+	"scimbulk/internal/pipeline"
 	"scimbulk/internal/scim"
 )
 
@@ -16,8 +17,15 @@ func advise(out io.Writer, err error) {
 	}
 }
 
-// hintFor turns what a directory answered into what to do on this command line.
+// hintFor turns what a directory answered, or a limit, into what to do on this
+// command line.
 func hintFor(err error) string {
+	switch {
+	case errors.Is(err, pipeline.ErrMaxErrors):
+		return "if the rejects are as they should be, raise --max-errors when you resume; else mend the file or the mapping and start anew"
+	case errors.Is(err, pipeline.ErrMaxDeletes):
+		return "if that many people are meant, raise --max-deletes"
+	}
 	var failed *scim.Error
 	if !errors.As(err, &failed) || failed.HTML {
 		return ""

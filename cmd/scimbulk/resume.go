@@ -77,6 +77,8 @@ the target must be the same as they were.`,
 	f.IntVar(&session.target.workers, "workers", 0, "rows in hand at a time (default: as the run began)")
 	f.Float64Var(&session.target.rate, "rate", 0, "most `requests` a second (default: as the run began)")
 	f.DurationVar(&session.maxDuration, "max-duration", 0, "stop after this time, resumable")
+	f.StringVar(&session.maxErrors, "max-errors", "", "stop when more than `N` rows, or N% of them, are rejected in all (default: as the run began)")
+	f.StringVar(&session.maxDeletes, "max-deletes", "", "delete or deactivate no more than `N` people in all, or N% of the rows (default: as the run began)")
 	f.Lookup("run-dir").Hidden = true
 	return cmd
 }
@@ -154,6 +156,10 @@ func optionsOf(h journal.Header, session *importOptions, changed *pflag.FlagSet)
 			o.target.rate = session.target.rate
 		case "max-duration":
 			o.maxDuration = session.maxDuration
+		case "max-errors":
+			o.maxErrors = session.maxErrors
+		case "max-deletes":
+			o.maxDeletes = session.maxDeletes
 		}
 	})
 	return o, nil
