@@ -87,6 +87,9 @@ func (d *dialect) adapt(opt Options, f *faultSet) {
 	if f.has("non-unique") {
 		d.user.uniqueKey = false
 	}
+	if f.has("keep-string-booleans") {
+		d.user.attribute("active").Type = looseBoolean
+	}
 }
 
 func (d *dialect) errorType(p *problem) string {

@@ -12,6 +12,7 @@ type problem struct {
 	detail   string
 	code     string // the vendor's own word for it, where a dialect has one
 	header   []string
+	notJSON  bool // the body could not be read at all
 }
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.status, p.scimType, p.detail) }

@@ -225,9 +225,13 @@ func faultProbes() map[string]struct {
 		"put-merges": {"", "Countess", func(b *box) string {
 			return b.call("PUT", "/Users/"+b.user(patchSubject), `{"schemas":["`+userURN+`"],"userName":"ada"}`).at("title")
 		}},
-		"add-replaces":    {"", `200 [{"value":"n@x"}]`, patchFirst(`{"op":"add","path":"emails","value":[{"value":"n@x"}]}`, "emails")},
-		"pathless-drops":  {"", `200 {"givenName":"A"}`, patchFirst(`{"op":"replace","value":{"name":{"givenName":"A"}}}`, "name")},
-		"string-booleans": {"", "200 false", patchFirst(`{"op":"replace","path":"active","value":"False"}`, "active")},
+		"add-replaces":         {"", `200 [{"value":"n@x"}]`, patchFirst(`{"op":"add","path":"emails","value":[{"value":"n@x"}]}`, "emails")},
+		"pathless-drops":       {"", `200 {"givenName":"A"}`, patchFirst(`{"op":"replace","value":{"name":{"givenName":"A"}}}`, "name")},
+		"pathless-appends":     {"", "200 n@x", patchFirst(`{"op":"replace","value":{"emails":[{"value":"n@x"}]}}`, "emails/2/value")},
+		"keep-string-booleans": {"", "200 False", patchFirst(`{"op":"replace","path":"active","value":"False"}`, "active")},
+		"html-bad-json":        {"", "400 text/html; charset=utf-8", header("POST", "/Users", "{", "Content-Type")},
+		"quota-headers":        {"ietf", `200 "default";q=100000;w=1`, header("GET", "/Users/{id}", "", "RateLimit-Policy")},
+		"string-booleans":      {"", "200 false", patchFirst(`{"op":"replace","path":"active","value":"False"}`, "active")},
 		"remove-value-wipes": {"", "0", func(b *box) string {
 			path := b.groupOf(3)
 			b.call("PATCH", path, patchBody(`{"op":"remove","path":"members","value":[{"value":"`+b.seeded(0)+`"}]}`))
@@ -496,6 +500,61 @@ func (s *Sandbox) drain() (int, *http.Response) {
 		res, _ := s.Transport().RoundTrip(r)
 		if res.StatusCode == 429 {
 			return n, res
+		}
+	}
+}
+
+// Faults with several forms show each of them.
+func TestFaultForms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now().UTC()
+		epoch := func(d time.Duration) string { return fmt.Sprint(now.Add(d).Unix()) }
+		tests := []struct{ fault, path, header, want string }{
+			{"retry-after=fraction", "/Users", "Retry-After", "9.5"},
+			{"retry-after=date", "/Users", "Retry-After", now.Add(10 * time.Second).Format(http.TimeFormat)},
+			{"retry-after=none", "/Users", "Retry-After", ""},
+			{"retry-after=short", "/Users", "Retry-After", "5"},
+			{"retry-after=epoch", "/Users", "Retry-After", epoch(10 * time.Second)},
+			{"retry-after=iso", "/Users", "Retry-After", now.Add(10 * time.Second).Format(time.RFC3339)},
+			{"retry-after=milliseconds", "/Users", "Retry-After", "10000"},
+			{"quota-headers=epoch", "/Users", "X-RateLimit-Reset", epoch(10 * time.Second)},
+			{"quota-headers=iso", "/Users", "X-RateLimit-Reset", now.Add(10 * time.Second).Format("2006-01-02T15:04Z")},
+			{"quota-headers=okta", "/Users", "X-Rate-Limit-Reset", epoch(10 * time.Second)},
+			{"quota-headers=ietf", "/Users", "RateLimit", `"default";r=0;t=10`},
+		}
+		for _, tt := range tests {
+			s, err := New(Options{RateLimit: "1/10s:window", Faults: []string{tt.fault}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			inProcess(t, s, "GET", tt.path)
+			if got := inProcess(t, s, "GET", tt.path); got.StatusCode != 429 || got.Header.Get(tt.header) != tt.want {
+				t.Errorf("%s: %d, %s %q, want %q", tt.fault, got.StatusCode, tt.header, got.Header.Get(tt.header), tt.want)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	quoted := "/Users?filter=title%20eq%20%22a%5C%5Cb%22"
+	for fault, want := range map[string]string{
+		"quote-in-filter=400": "400 ", "quote-in-filter=500": "500 ", "quote-in-filter=empty": "200 0",
+	} {
+		b := open(t, Options{Faults: []string{fault}})
+		b.user(`"userName":"a","title":"a\\b"`)
+		if got := b.call("GET", quoted, ""); fmt.Sprint(got.StatusCode, " ", got.at("totalResults")) != want {
+			t.Errorf("%s: %s", fault, got.text)
+		}
+	}
+	for fault, want := range map[string]string{"error-status=number": "404", "error-status=absent": "", "error-status=object": `{"code":"404"}`} {
+		if got := open(t, Options{Faults: []string{fault}}).call("GET", "/Users/x", "").at("status"); got != want {
+			t.Errorf("%s: %q", fault, got)
+		}
+	}
+	for fault, want := range map[string]string{"odd-401=text": "401 text/plain true", "odd-401=bare": "401 application/scim+json false", "odd-401=200": "200 application/scim+json true"} {
+		got := open(t, Options{Token: "x", Faults: []string{fault}}).call("GET", "/Users", "")
+		if have := fmt.Sprint(got.StatusCode, " ", got.Header.Get("Content-Type"), " ", got.Header.Get("WWW-Authenticate") != ""); have != want {
+			t.Errorf("%s: %s", fault, have)
 		}
 	}
 }

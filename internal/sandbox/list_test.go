@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -255,4 +256,36 @@ func memberNames(o *object) []string {
 		}
 	}
 	return out
+}
+
+// Thousands of deletes close the gaps they leave; order and indexes stay.
+func TestManyDeletes(t *testing.T) {
+	b := open(t, Options{Seed: 3000})
+	var want []string
+	for i, e := range slices.Clone(b.dir.users.slots) {
+		if i%10 == 0 {
+			want = append(want, e.rev.key)
+			continue
+		}
+		if err := b.dir.remove(&request{r: &http.Request{}}, b.rules.user, e.rev.id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if slots := len(b.dir.users.slots); slots > 2*len(want)+1024 {
+		t.Errorf("%d slots for %d users", slots, len(want))
+	}
+	var got []string
+	for start := 1; start <= len(want); start += 100 {
+		got = append(got, b.names("/Users", "startIndex", fmt.Sprint(start))...)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%d users in the walk, want %d", len(got), len(want))
+	}
+	if found := b.names("/Users", "filter", `userName eq "`+want[250]+`"`); len(found) != 1 {
+		t.Errorf("the 251st is found %d times", len(found))
+	}
+	b.user(`"userName":"last"`)
+	if last := b.names("/Users", "startIndex", fmt.Sprint(len(want)+1)); !slices.Equal(last, []string{"last"}) {
+		t.Errorf("after the last page: %q", last)
+	}
 }

@@ -106,6 +106,8 @@ func (c *comparison) checkType(leaf *attribute) error {
 		if _, ok := c.value.(bool); !ok {
 			return wrong
 		}
+	case looseBoolean:
+		return nil
 	case "integer", "decimal":
 		if _, ok := c.value.(number); !ok || partial {
 			return wrong

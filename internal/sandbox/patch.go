@@ -25,6 +25,7 @@ type patcher struct {
 // quirks are the faults that change what a write means.
 type quirks struct {
 	addReplaces         bool // add to a multi-valued attribute replaces its values
+	pathlessAppends     bool // replace without a path adds to multi-valued attributes
 	pathlessDrops       bool // a complex value without a path loses the siblings not named
 	removeIgnoresFilter bool // members[value eq ...] removes nobody
 	removeValueWipes    bool // remove with a value takes all values away
@@ -37,6 +38,7 @@ func (s *Sandbox) quirks() quirks {
 	f := s.faults
 	return quirks{
 		addReplaces:         f.has("add-replaces"),
+		pathlessAppends:     f.has("pathless-appends"),
 		pathlessDrops:       f.has("pathless-drops"),
 		removeIgnoresFilter: f.has("members-filter-noop"),
 		removeValueWipes:    f.has("remove-value-wipes"),
@@ -131,7 +133,11 @@ func (p *patcher) pathless(op operation) error {
 		if p.quirks.pathlessDrops && ref.attr != nil && ref.attr.complex() && !ref.attr.MultiValued {
 			p.container(ref).del(ref.attr.Name)
 		}
-		if err := p.put(target{attrRef: ref}, op.op, m.value); err != nil {
+		verb := op.op
+		if p.quirks.pathlessAppends && ref.attr != nil && ref.attr.MultiValued {
+			verb = "add"
+		}
+		if err := p.put(target{attrRef: ref}, verb, m.value); err != nil {
 			return err
 		}
 	}

@@ -133,7 +133,9 @@ func (q *request) object() (*object, error) {
 	}
 	o, err := parseObject(q.body)
 	if err != nil {
-		return nil, badSyntax("the body is not a JSON object: %v", err)
+		p := badSyntax("the body is not a JSON object: %v", err)
+		p.notJSON = true
+		return nil, p
 	}
 	return o, nil
 }

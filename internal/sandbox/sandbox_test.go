@@ -177,3 +177,38 @@ func BenchmarkCreate(b *testing.B) {
 		})
 	}
 }
+
+// A membership import adds members to a group that has many already.
+func BenchmarkAddMembersToLargeGroup(b *testing.B) {
+	s, err := New(Options{Seed: 50_000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	send := func(method, path, body string) *answer {
+		r, _ := http.NewRequest(method, "http://sandbox/scim/v2"+path, strings.NewReader(body))
+		r.Header.Set("Content-Type", scimType)
+		rec := &recorder{}
+		s.ServeHTTP(rec, r)
+		if !rec.answer.success() {
+			b.Fatalf("%s", rec.answer.body)
+		}
+		return &rec.answer
+	}
+	refs := func(from, to int) string {
+		var list []string
+		for _, e := range s.dir.users.slots[from:to] {
+			list = append(list, `{"value":"`+e.rev.id+`"}`)
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	_, id := cutLast(send("POST", "/Groups", `{"schemas":["`+groupURN+`"],"displayName":"All"}`).get("Location"), "/")
+	for i := range 40 {
+		send("PATCH", "/Groups/"+id+"?attributes=id", patchBody(`{"op":"add","path":"members","value":`+refs(i*1000, i*1000+1000)+`}`))
+	}
+	body := patchBody(`{"op":"add","path":"members","value":` + refs(49_000, 50_000) + `}`)
+	gone := patchBody(`{"op":"remove","path":"members[value eq \"` + s.dir.users.slots[49_500].rev.id + `\"]"}`)
+	for b.Loop() {
+		send("PATCH", "/Groups/"+id+"?attributes=id", body)
+		send("PATCH", "/Groups/"+id+"?attributes=id", gone)
+	}
+}

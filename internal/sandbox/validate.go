@@ -122,6 +122,9 @@ func (a *attribute) admitOne(path string, v any) (any, error) {
 	return out, nil
 }
 
+// looseBoolean is the type of active by fault keep-string-booleans.
+const looseBoolean = "boolean or text"
+
 // checkSimple holds a value to its type (RFC 7643 §2.3).
 func (a *attribute) checkSimple(path string, v any) error {
 	text, isText := v.(string)
@@ -130,6 +133,9 @@ func (a *attribute) checkSimple(path string, v any) error {
 	switch a.Type {
 	case "boolean":
 		_, ok = v.(bool)
+	case looseBoolean:
+		_, ok = v.(bool)
+		ok = ok || isText
 	case "integer":
 		ok = isNumber && !strings.ContainsAny(string(num), ".eE")
 	case "decimal":

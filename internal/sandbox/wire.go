@@ -53,7 +53,7 @@ func (s *Sandbox) label(q *request, a *answer, limits quota) {
 		a.set(s.rules.correlation, q.contextID)
 	}
 	if limits.limit > 0 && !s.faults.has("no-quota-headers") {
-		s.rules.quotaHeaders(a, limits)
+		s.quotaHeaders(a, limits)
 	}
 }
 
@@ -74,7 +74,7 @@ func (s *Sandbox) authorised(q *request, limits *quota) (answer, error) {
 	case s.faults.hit("locked"):
 		return answer{}, refuse(423, "", "the directory is locked for maintenance").with("Retry-After", "1")
 	case s.faults.hit("html-error"):
-		return htmlError(), nil
+		return htmlPage(502), nil
 	case s.faults.has("drop-on-filter") && partialFilter(q.r.URL.RawQuery):
 		return answer{sever: reset}, nil
 	case q.writes():
@@ -83,10 +83,10 @@ func (s *Sandbox) authorised(q *request, limits *quota) (answer, error) {
 	return s.route(q)
 }
 
-func htmlError() answer {
-	return answer{status: 502, header: []string{"Content-Type", "text/html; charset=utf-8"},
-		body: []byte("<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n" +
-			"<body><h1>Bad Gateway</h1><p>The proxy got no answer.</p></body></html>\n")}
+func htmlPage(status int) answer {
+	title := http.StatusText(status)
+	return answer{status: status, header: []string{"Content-Type", "text/html; charset=utf-8"},
+		body: []byte("<!DOCTYPE html>\n<html><head><title>" + title + "</title></head>\n<body><h1>" + title + "</h1></body></html>\n")}
 }
 
 // partialFilter recognises a filter with co, sw or ew, spaces as %20 or +.
@@ -130,6 +130,26 @@ func (s *Sandbox) write(q *request) (answer, error) {
 		return answer{}, refuse(500, "", "conflict")
 	}
 	return a, nil
+}
+
+// quotaHeaders writes the dialect's headers, or those of a fault.
+func (s *Sandbox) quotaHeaders(a *answer, q quota) {
+	limit, left, reset := strconv.Itoa(q.limit), strconv.Itoa(q.left), seconds(q.reset)
+	at := time.Now().Add(time.Duration(reset) * time.Second).UTC()
+	epoch := strconv.FormatInt(at.Unix(), 10)
+	switch s.faults.word("quota-headers") {
+	case "epoch":
+		a.header = append(a.header, "X-RateLimit-Limit", limit, "X-RateLimit-Remaining", left, "X-RateLimit-Reset", epoch)
+	case "iso":
+		a.header = append(a.header, "X-RateLimit-Limit", limit, "X-RateLimit-Remaining", left, "X-RateLimit-Reset", at.Format("2006-01-02T15:04Z"))
+	case "okta":
+		a.header = append(a.header, "X-Rate-Limit-Limit", limit, "X-Rate-Limit-Remaining", left, "X-Rate-Limit-Reset", epoch)
+	case "ietf":
+		a.header = append(a.header, "RateLimit-Policy", `"default";q=`+limit+";w="+strconv.Itoa(seconds(s.limiter.per)),
+			"RateLimit", `"default";r=`+left+";t="+strconv.Itoa(reset))
+	default:
+		s.rules.quotaHeaders(a, q)
+	}
 }
 
 func (s *Sandbox) serverError(fault, detail string) error {
@@ -268,6 +288,12 @@ func (s *Sandbox) retryAfter(text string) string {
 		return ""
 	case "short":
 		return strconv.Itoa(n / 2)
+	case "epoch":
+		return strconv.FormatInt(time.Now().Unix()+int64(n), 10)
+	case "iso":
+		return time.Now().Add(time.Duration(n) * time.Second).UTC().Format(time.RFC3339)
+	case "milliseconds":
+		return strconv.Itoa(1000 * n)
 	}
 	return text
 }
@@ -275,6 +301,9 @@ func (s *Sandbox) retryAfter(text string) string {
 // fail turns a problem into an answer.
 func (s *Sandbox) fail(q *request, err error) answer {
 	p := asProblem(err)
+	if p.notJSON && s.faults.has("html-bad-json") {
+		return htmlPage(400)
+	}
 	if s.faults.has("uniqueness-400") && p.status == 409 {
 		p.status = 400
 	}
