@@ -39,6 +39,9 @@ func (f *File) Compile(header []string, nested bool, o Options) (*Mapping, error
 	if c.m.schema == nil {
 		return nil, c.faults.err()
 	}
+	if !nested && !c.auto && !c.listed {
+		c.faults.add(position{}, "the file maps no attributes", "name them under attributes:")
+	}
 	if nested {
 		c.wholeResources()
 	} else {
@@ -197,7 +200,7 @@ func readOnlyHint(t *scim.Target) string {
 // isMatchID says whether a target is the id by which rows are matched: it is
 // read, and never sent.
 func (c *compiler) isMatchID(t *scim.Target) bool {
-	return t.Path.URN == "" && t.Attr.Name == "id" && strings.EqualFold(c.matchPath(), "id")
+	return t.Path.URN == "" && t.Attr.Name == "id" && (strings.EqualFold(c.matchPath(), "id") || strings.EqualFold(c.match.s, "id"))
 }
 
 func (c *compiler) pathFault(e *entry, err error) {
@@ -671,6 +674,12 @@ func (c *compiler) constantOp(e *entry) {
 // finish lists what the mapper needs to know of the columns.
 func (c *compiler) finish() {
 	c.quieten()
+	for i := range c.m.fields {
+		f := &c.m.fields[i]
+		if f.column >= 0 && f.leaf.Type == "string" && !f.list && !slices.Contains(c.m.coded, f.column) {
+			c.m.coded = append(c.m.coded, f.column)
+		}
+	}
 	for i, h := range c.m.header {
 		if c.exprs.used[i] {
 			c.m.shared = append(c.m.shared, input{i, c.exprs.keys[i]})

@@ -24,6 +24,7 @@ type File struct {
 	clearToken text
 	region     text
 	entries    []entry
+	listed     bool // there are attributes, whatever they are
 	notes      []string
 }
 
@@ -150,10 +151,10 @@ func (f *File) readDocument(doc *yaml.Node) {
 			at = place(node)
 		}
 		f.faults.add(at, "the file holds no mapping", "it begins with: attributes:")
+		f.listed = true // which says enough
 		return
 	}
 	known := []string{"resource", "match", "op", "clear-token", "region", "attributes"}
-	attributes := false
 	f.members(node, known, "", func(key string, at position, v *yaml.Node) {
 		switch key {
 		case "resource":
@@ -167,13 +168,10 @@ func (f *File) readDocument(doc *yaml.Node) {
 		case "op":
 			f.op = f.readOp(v)
 		case "attributes":
-			attributes = true
+			f.listed = true
 			f.readAttributes(v)
 		}
 	})
-	if !attributes {
-		f.faults.add(position{}, "the file maps no attributes", "name them under attributes:")
-	}
 }
 
 // members calls found for each member with a known key, and reports the

@@ -50,12 +50,16 @@ type Mapper struct {
 	env     map[string]any
 	cells   []string
 	hygiene Hygiene
+	codes   []codes
 }
 
 // NewMapper makes a mapper for one goroutine.
 func (m *Mapping) NewMapper() *Mapper {
 	mp := &Mapper{m: m, cells: make([]string, len(m.header)), env: make(map[string]any, len(m.shared))}
 	mp.vm.MemoryBudget = memoryBudget
+	for _, column := range m.coded {
+		mp.codes = append(mp.codes, codes{column: column})
+	}
 	return mp
 }
 
@@ -121,6 +125,9 @@ func (r *rowMapper) cells(row *rows.Row) {
 		if i < len(row.Cells) {
 			mp.cells[i] = mp.hygiene.clean(row.Cells[i])
 		}
+	}
+	for i := range mp.codes {
+		mp.codes[i].see(mp.cells[mp.codes[i].column])
 	}
 	for _, in := range mp.m.shared {
 		mp.env[in.key] = mp.cells[in.column]

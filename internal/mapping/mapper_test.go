@@ -328,3 +328,56 @@ func TestMappersShareNothing(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestSuspicions(t *testing.T) {
+	tests := []struct {
+		name, cells, want string
+	}{
+		{"post codes", "01067 85434 1067 53965 6108 07743", `column "C": 2 cells of fewer than 5 digits, where others begin with 0: a spreadsheet may have taken their leading zeros`},
+		{"none is short", "01067 85434", ""},
+		{"none begins with 0", "1067 85434", ""},
+		{"no fixed width", "01067 0106 12", ""},
+		{"most are short", "01067 1 2 3", ""},
+		{"no digits", "0a b1", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := compileText("attributes:\n  userName: {value: x}\n  title: C\n  nickName: C\n  active: {value: true}\n", []string{"C"}, false, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mapper := m.NewMapper()
+			for cell := range strings.FieldsSeq(tt.cells) {
+				if _, err := mapper.Map(&rows.Row{Cells: []string{cell}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := strings.Join(mapper.Suspicions(), "; "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMappingFileForms(t *testing.T) {
+	for name, text := range map[string]string{
+		"byte order mark": "\ufeffattributes:\n  userName: K\n",
+		"CRLF":            "attributes:\r\n  userName: K\r\n",
+		"flow":            "{attributes: {userName: K}}",
+		"JSON":            `{"attributes": {"userName": {"column": "K"}}}`,
+		"folded":          "attributes:\n  userName: >-\n    =k\n",
+		"block":           "attributes:\n  userName:\n    expr: |\n      k +\n      \"\"\n",
+		"alias":           "attributes:\n  userName: &k K\n  title: *k\n",
+		"match by id":     "match: id\nattributes:\n  id: K\n  userName: K\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := compileText(text, []string{"K"}, false, Options{Match: "userName"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rec, err := m.NewMapper().Map(&rows.Row{Cells: []string{"ann"}}); err != nil || rec.Key != "ann" {
+				t.Error(rec, err)
+			}
+		})
+	}
+}

@@ -46,6 +46,7 @@ type Mapping struct {
 	op       *field  // nil when no row carries its own
 	clean    []int   // columns that fields read, each once
 	shared   []input // columns that expressions read
+	coded    []int   // columns whose cells become text as they are
 	unmapped []string
 	readOnly []string
 	notes    []string
