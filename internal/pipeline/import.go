@@ -80,6 +80,7 @@ type run struct {
 	directory lookup
 	imagined  imagined
 	clock     clock
+	parked    parking
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
 	noIfMatch atomic.Bool  // the directory refuses fresh versions
 	sawUnique atomic.Bool  // the directory has refused a key that was taken
@@ -159,8 +160,18 @@ func (r *run) prepare(ctx context.Context) error {
 }
 
 // pump runs the stages: one reader, the workers, one collector. An error of the
-// collector or of the reader ends all of them.
+// collector or of the reader ends all of them; that somebody broke the run off
+// is no error.
 func (r *run) pump(ctx context.Context) error {
+	err := r.stages(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		r.stop(ErrInterrupted)
+		return nil
+	}
+	return err
+}
+
+func (r *run) stages(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.read(ctx) })
 	g.Go(func() error {

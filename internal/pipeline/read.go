@@ -78,12 +78,8 @@ func (r *run) doubts() map[int64]*doubt {
 // order; any worker takes the others.
 func (r *run) dispatch(ctx context.Context, t *task, result *Result) error {
 	if result != nil {
-		select {
-		case r.results <- result:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		r.results <- result
+		return nil
 	}
 	queue := r.open
 	if t.shared {

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,36 +22,88 @@ func (c *clock) set(date time.Time) {
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// settlePause is the time between two looks at a resource that may yet appear.
-const settlePause = time.Second
-
-// waitForLateWrites waits before a create that is in doubt may be sent again.
-// Where the directory keeps the match attribute unique a second create does no
-// harm and nothing is waited for. Elsewhere the resource must have stayed away
-// for the settle window, since a create that was lost may be carried out late.
-func (w *row) waitForLateWrites(ctx context.Context) error {
-	if w.sent != plan.ActCreate || w.unique() {
-		return nil
-	}
-	for until := time.Now().Add(w.Settle); time.Now().Before(until); {
-		if err := w.look(ctx, true); err != nil {
-			_, fatal := w.failedLookup(err)
-			return fatal
-		}
-		if w.have != nil {
-			return nil
-		}
-		select {
-		case <-time.After(settlePause):
-		case <-ctx.Done():
-			return ErrInterrupted
-		}
-	}
-	return nil
+// unsettled says whether a create that is in doubt may yet be carried out late,
+// so that sending it again could make a twin. Where the directory keeps the
+// match attribute unique a second create does no harm; elsewhere the resource
+// must have stayed away for the settle window.
+func (w *row) unsettled() bool {
+	return w.change.Action == plan.ActCreate && w.sent == plan.ActCreate && !w.unique() && time.Now().Before(w.settled)
 }
 
 // unique says whether the directory is known to keep the match attribute
 // unique: by its profile, or because it has refused a second one.
 func (w *row) unique() bool {
 	return w.sawUnique.Load() || w.Profile.MatchIsUnique(w.Resource, w.record.MatchBy)
+}
+
+// errParked says that a row waits for its settle window.
+var errParked = errors.New("parked")
+
+// await waits for the settle window of a row. Others need not wait with it: the
+// row is parked and its worker goes on, unless another row of the same key must
+// come after it.
+func (w *row) await(ctx context.Context) error {
+	if !w.shared && w.parked.put(w) {
+		return errParked
+	}
+	return w.sleep(ctx, time.Until(w.settled))
+}
+
+// sleep waits, unless the run is stopped.
+func (r *run) sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-r.take.Done():
+		return ErrInterrupted
+	case <-ctx.Done():
+		return ErrInterrupted
+	}
+}
+
+// mostParked bounds the rows that wait, so that a directory which loses every
+// answer does not fill the memory.
+const mostParked = 10_000
+
+// parking holds the rows that wait for their settle windows.
+type parking struct {
+	mu   sync.Mutex
+	rows []*row
+}
+
+func (p *parking) put(w *row) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.rows) >= mostParked {
+		return false
+	}
+	p.rows = append(p.rows, w)
+	return true
+}
+
+// next takes the row that has waited longest, nil when none is left.
+func (p *parking) next() *row {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.rows) == 0 {
+		return nil
+	}
+	w := p.rows[0]
+	p.rows = p.rows[1:]
+	return w
+}
+
+// workOffParked settles the rows that wait, once no others are left.
+func (r *run) workOffParked(ctx context.Context) error {
+	for w := r.parked.next(); w != nil && r.take.Err() == nil; w = r.parked.next() {
+		if err := r.sleep(ctx, time.Until(w.settled)); err != nil {
+			return nil // it stays in doubt, for resume
+		}
+		if err := r.finish(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
 }

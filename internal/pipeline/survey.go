@@ -28,8 +28,8 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 	}
 	defer in.Close()
 	// The index of keys is most of the heap by and by, and holds no pointers:
-	// collecting more often costs little and keeps garbage below half of it.
-	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	// collecting more often costs little and keeps garbage below a quarter of it.
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	s := &Survey{duplicates: newDuplicates()}
 	mapper := im.Mapping.NewMapper()
 	for row, err := range in.Rows(ctx) {

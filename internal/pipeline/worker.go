@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -32,26 +33,27 @@ func (r *run) work(ctx context.Context, keyed <-chan *task) error {
 		if !ok || r.take.Err() != nil {
 			continue
 		}
-		if err := r.workOn(ctx, t); err != nil {
+		if err := r.finish(ctx, newRow(r, t)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.workOffParked(ctx)
 }
 
-func (r *run) workOn(ctx context.Context, t *task) error {
-	result, err := newRow(r, t).carryOut(ctx)
-	if err != nil {
+// finish carries a row out and hands its result on. What stops the run is its
+// cause; the error is nil then.
+func (r *run) finish(ctx context.Context, w *row) error {
+	result, err := w.carryOut(ctx)
+	switch {
+	case errors.Is(err, errParked):
+		return nil
+	case err != nil:
 		r.stop(err)
 		return nil
 	}
 	r.watch(result)
-	select {
-	case r.results <- result:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	r.results <- result // the collector takes everything until this channel is closed
+	return nil
 }
 
 // watch stops a run whose directory fails row after row: what cannot be served
@@ -79,10 +81,12 @@ type row struct {
 	change plan.Change
 	// sent is the last write that the directory may have carried out without
 	// our knowing; "" when there is none.
-	sent   plan.Action
-	absent bool // a look-up before the write that is in doubt found nothing
-	since  time.Time
-	step   int
+	sent    plan.Action
+	absent  bool // a look-up before the write that is in doubt found nothing
+	since   time.Time
+	settled time.Time // when a create that is in doubt can no longer come late
+	rounds  int
+	step    int
 }
 
 func newRow(r *run, t *task) *row {
@@ -90,6 +94,7 @@ func newRow(r *run, t *task) *row {
 	if t.doubt != nil {
 		w.result.Doubt = true
 		w.sent, w.absent, w.since, w.step = plan.Action(t.doubt.Op), t.doubt.Absent, t.doubt.At, t.doubt.Step+1
+		w.settled = time.Now().Add(r.Settle) // when it was sent we know by the directory's clock alone
 	}
 	return w
 }
@@ -97,8 +102,8 @@ func newRow(r *run, t *task) *row {
 // carryOut looks the resource up, decides, and writes, again if need be. An
 // error is one that stops the run: the row has no outcome then.
 func (w *row) carryOut(ctx context.Context) (*Result, error) {
-	for round := range maxRounds {
-		err := w.look(ctx, round > 0 || w.shared && w.later || w.sent != "")
+	for ; w.rounds < maxRounds; w.rounds++ {
+		err := w.look(ctx, w.rounds > 0 || w.shared && w.later || w.sent != "")
 		if err != nil {
 			return w.failedLookup(err)
 		}
@@ -107,10 +112,16 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 			w.imagined.set(w.task, &w.change)
 		}
 		if !w.change.Action.Writes() {
-			return w.settled(), nil
+			return w.conclude(), nil
 		}
 		if w.DryRun {
 			return w.announce(), nil
+		}
+		if w.unsettled() {
+			if err := w.await(ctx); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if done, err := w.write(ctx); done || err != nil {
 			return w.result, err
@@ -138,9 +149,9 @@ func (w *row) decide() {
 	w.change = w.Rules.Decide(plan.Wish{Op: w.op, Assignments: w.record.Assignments}, w.have)
 }
 
-// settled is the outcome of a row that needs no write, or no further one: what
+// conclude is the outcome of a row that needs no write, or no further one: what
 // was in doubt has turned out to have happened.
-func (w *row) settled() *Result {
+func (w *row) conclude() *Result {
 	res := w.result
 	res.Change, res.ID = w.change, w.change.ID
 	if w.sent != "" && w.change.Action != plan.ActReject {
@@ -345,7 +356,8 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 		if w.sent != plan.ActCreate { // what is brought up to date after a create stays created
 			w.sent = w.change.Action
 		}
-		return false, w.waitForLateWrites(ctx)
+		w.settled = time.Now().Add(w.Settle)
+		return false, w.sleep(ctx, w.pause())
 	case pointless(failed):
 		return false, errors.Join(err, w.Log.Withdraw([]journal.Intent{intent}))
 	case failed.VersionConflict():
@@ -357,6 +369,11 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 	}
 	w.reject(failed)
 	return true, nil
+}
+
+// pause spaces attempts at a directory that fails.
+func (w *row) pause() time.Duration {
+	return time.Duration(rand.Int64N(int64(100*time.Millisecond) << w.rounds))
 }
 
 func (w *row) note(failed *scim.Error) {
