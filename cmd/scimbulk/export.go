@@ -230,7 +230,9 @@ func (x *exportRun) finish() error {
 		}
 	}
 	if x.run.json {
-		if err := json.NewEncoder(x.s.out).Encode(&x.manifest); err != nil {
+		encoder := json.NewEncoder(x.s.out)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(&x.manifest); err != nil {
 			return err
 		}
 	} else if !x.run.quiet {

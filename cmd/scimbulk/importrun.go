@@ -181,7 +181,7 @@ func (r *importRun) compile(ctx context.Context) error {
 	}
 	r.mapping, err = file.Compile(r.input.Header(), r.input.Nested(), mapping.Options{
 		Resource: r.resource, Match: r.match, Op: r.op, ClearToken: r.clearToken, Schema: schema,
-		Input: filepath.Base(r.importOptions.input),
+		Input: cmpOr(r.read.Name, filepath.Base(r.importOptions.input)),
 	})
 	if failed != nil {
 		return failed
