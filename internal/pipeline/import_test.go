@@ -1,0 +1,275 @@
+package pipeline_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/mapping"
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
+	"scimbulk/internal/sandbox"
+	"scimbulk/internal/scim"
+)
+
+// results keeps what a run recorded.
+type results struct{ list []*pipeline.Result }
+
+func (r *results) Record(result *pipeline.Result) error {
+	r.list = append(r.list, result)
+	return nil
+}
+
+func (r *results) Flush() error { return nil }
+
+// bench is a directory and the runs against it.
+type bench struct {
+	t     *testing.T
+	dir   string
+	audit string
+	box   *sandbox.Sandbox
+}
+
+func newBench(t *testing.T, o sandbox.Options) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: t.TempDir()}
+	b.audit = filepath.Join(b.dir, "audit.jsonl")
+	o.Audit = b.audit
+	var err error
+	if b.box, err = sandbox.New(o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.box.Close() })
+	return b
+}
+
+// prepare makes an import of a CSV text, not yet surveyed.
+func (b *bench) prepare(text string, change func(*pipeline.Import)) (*pipeline.Import, *results) {
+	b.t.Helper()
+	path := filepath.Join(b.dir, fmt.Sprintf("%x.csv", len(text)))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	in, err := rows.Open(path, rows.Options{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer in.Close()
+	m, err := mapping.Auto(in.Header(), in.Nested(), "User").Compile(in.Header(), in.Nested(), mapping.Options{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	profile := scim.Profiles()[0]
+	client, err := scim.New(scim.Options{
+		BaseURL: "http://127.0.0.1" + b.box.BasePath(), Transport: b.box.Transport(), Profile: profile, Workers: 4,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(client.Close)
+	recorded := &results{}
+	im := &pipeline.Import{
+		Open:    func() (*rows.Reader, error) { return rows.Open(path, in.Options()) },
+		Mapping: m, Client: client, Profile: profile, Rules: plan.Rules{Schema: scim.Builtin("User")}, Resource: "User",
+		Workers: 4, OnDuplicate: pipeline.DuplicateReject, Lookup: pipeline.LookupAuto,
+		MaxErrors: pipeline.NoLimit, MaxDeletes: pipeline.NoLimit, Settle: 30 * time.Second,
+		Name: "test", Recorder: recorded, Meter: &pipeline.Meter{},
+	}
+	if change != nil {
+		change(im)
+	}
+	return im, recorded
+}
+
+// run carries an import out with a log of its own, and checks conservation.
+func (b *bench) run(im *pipeline.Import, recorded *results) *pipeline.Totals {
+	b.t.Helper()
+	if !im.DryRun && im.Log == nil {
+		log, err := journal.Create(b.t.TempDir(), journal.Header{Run: "test", Command: "import"})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		defer log.Close()
+		im.Log = log
+	}
+	survey, err := im.Survey(context.Background())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	totals, err := im.Run(context.Background(), context.Background(), survey)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	lines := map[int64]bool{}
+	for _, r := range recorded.list {
+		if lines[r.Row.Line] {
+			b.t.Errorf("line %d has two outcomes", r.Row.Line)
+		}
+		lines[r.Row.Line] = true
+	}
+	if totals.Counts.Sum()+totals.Pending != totals.Rows {
+		b.t.Errorf("%d rows, outcomes %v, %d pending", totals.Rows, totals.Counts, totals.Pending)
+	}
+	return totals
+}
+
+// commits counts what the directory did, as "op key".
+func (b *bench) commits() map[string]int {
+	b.t.Helper()
+	f, err := os.Open(b.audit)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer f.Close()
+	counts := map[string]int{}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var line struct{ Kind, Op, Key string }
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			b.t.Fatal(err)
+		}
+		if line.Kind == "commit" {
+			counts[line.Op+" "+line.Key]++
+		}
+	}
+	return counts
+}
+
+// people is a file of n people.
+func people(n int, title string) string {
+	var b strings.Builder
+	b.WriteString("userName,title\n")
+	for i := range n {
+		fmt.Fprintf(&b, "p%d@example.com,%s\n", i, title)
+	}
+	return b.String()
+}
+
+// TestLabelsAreTrue runs imports against directories that lose answers, and
+// compares each outcome with what the directory's own log says.
+func TestLabelsAreTrue(t *testing.T) {
+	faults := []struct {
+		name   string
+		faults []string
+	}{
+		{"nothing", nil},
+		{"errors before the commit", []string{"5xx-before-commit=0.3"}},
+		{"errors after the commit", []string{"5xx-after-commit=0.3"}},
+		{"connections cut before the commit", []string{"reset-before-commit=0.3"}},
+		{"connections cut after the commit", []string{"reset-after-commit=0.3"}},
+		{"answers cut short", []string{"truncate=0.2"}},
+		{"HTML instead of answers", []string{"html-error=0.2"}},
+		{"late commits", []string{"hang-then-commit=0.1"}},
+		{"late commits where keys are not unique", []string{"hang-then-commit=0.1", "non-unique"}},
+		{"answers lost where keys are not unique", []string{"reset-after-commit=0.2", "reset-before-commit=0.2", "non-unique"}},
+		{"everything", []string{"5xx-before-commit=0.1", "5xx-after-commit=0.1", "reset-after-commit=0.1", "truncate=0.05", "throttle=0.05"}},
+	}
+	for _, tc := range faults {
+		for seed := range int64(3) {
+			t.Run(fmt.Sprintf("%s/%d", tc.name, seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := newBench(t, sandbox.Options{Faults: tc.faults, FaultSeed: seed})
+					im, recorded := b.prepare(people(60, "Agent"), nil)
+					created := b.run(im, recorded)
+					checkCommits(t, b, recorded, "create", pipeline.Created)
+
+					im, recorded = b.prepare(people(70, "Team lead"), nil) // ten of them are new
+					changed := b.run(im, recorded)
+					if tc.faults == nil && (created.Counts[pipeline.Created] != 60 || changed.Counts[pipeline.Updated] != 60 || changed.Counts[pipeline.Created] != 10) {
+						t.Errorf("first run %v, second run %v", created.Counts, changed.Counts)
+					}
+				})
+			})
+		}
+	}
+}
+
+// checkCommits holds the outcomes of a run to the directory's log: every key
+// with the outcome was committed once, and no other.
+func checkCommits(t *testing.T, b *bench, recorded *results, op string, want pipeline.Outcome) {
+	t.Helper()
+	commits := b.commits()
+	for _, r := range recorded.list {
+		n := commits[op+" "+r.Key]
+		switch {
+		case n > 1:
+			t.Errorf("%s: the directory did %s it %d times", r.Key, op, n)
+		case r.Outcome == want && n == 0:
+			t.Errorf("%s is %s, but the directory never did it", r.Key, want)
+		case r.Outcome != want && r.Outcome != pipeline.Unknown && n == 1:
+			t.Errorf("%s is %s (%s), but the directory did it", r.Key, r.Outcome, r.Detail)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	faulty := people(150, "Agent") + strings.Repeat("p0@example.com,Twin\n", 40)
+	for _, tc := range []struct {
+		name   string
+		change func(*pipeline.Import)
+		cause  error
+	}{
+		{"no limit", nil, nil},
+		{"errors", func(im *pipeline.Import) { im.MaxErrors = pipeline.Limit{N: 3} }, pipeline.ErrMaxErrors},
+		{"a share of errors", func(im *pipeline.Import) { im.MaxErrors = pipeline.Limit{Percent: 5} }, pipeline.ErrMaxErrors},
+		{"a share that is not reached", func(im *pipeline.Import) { im.MaxErrors = pipeline.Limit{Percent: 50} }, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t, sandbox.Options{})
+			im, recorded := b.prepare(faulty, tc.change)
+			totals := b.run(im, recorded)
+			if totals.Cause != tc.cause {
+				t.Errorf("stopped by %v, want %v", totals.Cause, tc.cause)
+			}
+			if (totals.Pending > 0) != (tc.cause != nil) && tc.name != "errors" {
+				t.Errorf("%d rows pending", totals.Pending)
+			}
+		})
+	}
+}
+
+func TestAnUpdateThatTurnsPeopleOffCounts(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	active := strings.ReplaceAll(people(20, "true"), "title", "active")
+	b.run(b.prepare(active, nil))
+	off := strings.ReplaceAll(active, "true", "false")
+	im, recorded := b.prepare(off, func(im *pipeline.Import) { im.MaxDeletes = pipeline.Limit{N: 5} })
+	totals := b.run(im, recorded)
+	if totals.Cause != pipeline.ErrMaxDeletes || totals.Counts[pipeline.Updated] != 5 {
+		t.Errorf("stopped by %v after %v", totals.Cause, totals.Counts)
+	}
+}
+
+func TestDryRunIsTheRun(t *testing.T) {
+	text := "userName,title,active\n" +
+		"a@example.com,Agent,true\nb@example.com,Agent,true\n" + // new
+		"A@example.com,Lead,true\na@example.com,Lead,true\na@example.com,Head,false\n" + // the same person again
+		"c@example.com,Agent,perhaps\n" // no truth value
+	for _, policy := range []string{pipeline.DuplicateReject, pipeline.DuplicateRejectAll, pipeline.DuplicateApply} {
+		t.Run(policy, func(t *testing.T) {
+			b := newBench(t, sandbox.Options{Seed: 5})
+			set := func(dry bool) func(*pipeline.Import) {
+				return func(im *pipeline.Import) { im.OnDuplicate, im.DryRun = policy, dry }
+			}
+			announced := b.run(b.prepare(text, set(true)))
+			if n := len(b.commits()); n != 0 {
+				t.Fatalf("a dry run changed %d resources", n)
+			}
+			done := b.run(b.prepare(text, set(false)))
+			if fmt.Sprint(announced.Counts) != fmt.Sprint(done.Counts) || fmt.Sprint(announced.Writes) != fmt.Sprint(done.Writes) {
+				t.Errorf("announced %v %v, did %v %v", announced.Counts, announced.Writes, done.Counts, done.Writes)
+			}
+			if again := b.run(b.prepare(text, set(true))); policy != pipeline.DuplicateApply && len(again.Writes) != 0 {
+				t.Errorf("a plan right after the run announces %v", again.Writes)
+			}
+		})
+	}
+}
