@@ -146,6 +146,28 @@ func TestTokenEndpointFails(t *testing.T) {
 	})
 }
 
+func TestTokenEndpointUnreachable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &issuer{}
+		var tries int
+		server := memory(func(req *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(req.URL.Path, "/oauth/token") {
+				if tries++; tries < 5 {
+					return nil, errRefused
+				}
+			}
+			return s.RoundTrip(req)
+		})
+		c := memoryClient(t, server, func(o *Options) {
+			o.Credentials = ClientCredentials("https://login.example/oauth/token", "id", "secret")
+		})
+		resp, err := c.Create(background, Users, []byte(sample))
+		if err != nil || resp.Attempts != 1 {
+			t.Errorf("%+v, %v", resp, err)
+		}
+	})
+}
+
 func TestTokenRefusedForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &issuer{}

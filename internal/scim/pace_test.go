@@ -79,6 +79,7 @@ func TestPolicy(t *testing.T) {
 			{settle: quota(300, 0, 10*s), wait: 10*s + s/2},
 			{at: 11 * s},
 			{at: 11 * s, settle: quota(300, 299, 60*s)},
+			{at: 12 * s, settle: quota(300, 57, 56*s+s/2), rate: 1}, // and the headers are still believed
 		}},
 		"a quota that is always used up is not believed": {steps: []step{
 			{}, {settle: quota(300, 0, 10*s), wait: 10*s + s/2},

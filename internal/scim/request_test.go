@@ -368,6 +368,28 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
+// TestTimeoutWithinAnswer: the same, where the answer had begun.
+func TestTimeoutWithinAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := memory(func(req *http.Request) (*http.Response, error) {
+			resp := reply(201, "", "Location", "/scim/v2/Users/7")
+			resp.Body = io.NopCloser(hanging{req.Context()})
+			return resp, nil
+		})
+		c := memoryClient(t, server, func(o *Options) { o.Timeout = 3 * time.Second })
+		_, err := c.Create(background, Users, []byte(sample))
+		var e *Error
+		if !errors.As(err, &e) || e.Verdict() != InDoubt || errors.Is(err, context.DeadlineExceeded) || e.ID != "7" {
+			t.Errorf("got %v", err)
+		}
+		ctx, cancel := context.WithTimeout(background, time.Second)
+		defer cancel()
+		if _, err := c.Create(ctx, Users, []byte(sample)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the caller's own deadline: %v", err)
+		}
+	})
+}
+
 func TestBodyThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n int

@@ -121,6 +121,35 @@ func TestWrongCertificate(t *testing.T) {
 	}
 }
 
+// TestHandshakeCut: a connection that ends before it is made has carried
+// nothing, whatever the error says.
+func TestHandshakeCut(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	c, err := New(Options{BaseURL: "https://" + l.Addr().String(), MaxAttempts: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.Create(t.Context(), Users, []byte(sample))
+	var e *Error
+	if !errors.As(err, &e) || !e.Unsent || e.Verdict() != NotProcessed || c.Stats().Total != 0 {
+		t.Errorf("%v, %+v", err, c.Stats())
+	}
+}
+
 // TestHTTPSOfAPlainServer: the commonest mistyped URL.
 func TestHTTPSOfAPlainServer(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
