@@ -1,24 +1,13 @@
 package rows
 
 import (
-	"bytes"
-	"context"
-	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
-
-	"github.com/gocarina/gocsv"
 )
-
-// queue is how many rows are read ahead of the consumer.
-const queue = 256
 
 // csvSource is the reader that gocsv reads from. It gives each record the
 // header's width, whatever the file holds, because gocsv panics on a longer
@@ -47,12 +36,6 @@ type csvSource struct {
 
 	mu     sync.Mutex
 	faults []*fault
-}
-
-// fault is what a faulty row holds instead of its cells.
-type fault struct {
-	err   *Error
-	cells []string
 }
 
 // errStopped ends the reading when the consumer has enough.
@@ -104,54 +87,6 @@ func (s *csvSource) read(p []byte) (int, error) {
 type lineFeed struct{ s *csvSource }
 
 func (f lineFeed) Read(p []byte) (int, error) { return f.s.read(p) }
-
-// inspect remembers the first byte of a record that is no text.
-func (s *csvSource) inspect(line []byte) {
-	if s.bad != nil {
-		return
-	}
-	at, ok := badByte(line)
-	if ok && s.fragile {
-		at, ok = undecodable(line)
-	}
-	if ok {
-		return
-	}
-	column := int64(utf8.RuneCount(line[:at])) + 1
-	s.bad = s.r.fault(s.lines.line, column, byteMessage(line[at], s.fragile), byteHint(line[at], s.fragile))
-}
-
-// undecodable finds what a decoder leaves of bytes that its encoding does not
-// define: U+FFFD, or a C1 control character.
-func undecodable(line []byte) (at int, ok bool) {
-	at = bytes.Index(line, []byte("\ufffd"))
-	for i := 0; i+1 < len(line); i++ {
-		if line[i] == 0xc2 && line[i+1] < 0xa0 && (at < 0 || i < at) {
-			return i, false
-		}
-	}
-	return at, at < 0
-}
-
-func byteMessage(c byte, decoded bool) string {
-	switch {
-	case c == 0:
-		return "NUL byte"
-	case decoded:
-		return "bytes that the encoding does not define"
-	}
-	return fmt.Sprintf("byte 0x%02X is not UTF-8", c)
-}
-
-func byteHint(c byte, decoded bool) string {
-	switch {
-	case c == 0:
-		return "the file is damaged, or no text"
-	case decoded:
-		return "name the right encoding with --encoding"
-	}
-	return "save the file as UTF-8, or name its encoding with --encoding"
-}
 
 // readHeader reads the first record that is not blank, leniently: SCIM paths
 // such as emails[type eq "work"].value stand in headers with bare quotes.
@@ -254,233 +189,10 @@ func (s *csvSource) record() ([]string, error) {
 	return s.padded, nil
 }
 
-// swallowed says whether a ragged record over several lines has taken rows into
-// a cell: its second line by itself has the header's width.
-func (s *csvSource) swallowed(at int64) bool {
-	if s.lines.line == at {
-		return false
-	}
-	second, _, _ := strings.Cut(string(s.lines.rest()), string(s.lines.eol))
-	r := csv.NewReader(strings.NewReader(second))
-	r.Comma, r.FieldsPerRecord = s.delimiter, -1
-	cells, err := r.Read()
-	return err == nil && len(cells) == len(s.r.header) && len(cells) > 1
-}
-
 // broken says whether err is a fault of the record and not of the file.
 func (s *csvSource) broken(err error) bool {
 	_, syntax := errors.AsType[*csv.ParseError](err)
 	return syntax || s.runaway
-}
-
-func (s *csvSource) ragged(at int64, found int) *Error {
-	want := len(s.r.header)
-	hint := "a cell that holds the delimiter must stand in double quotes"
-	if found < want {
-		hint = "is a delimiter missing, or a line broken in two?"
-	}
-	return s.r.fault(at, 0, fmt.Sprintf("the row has %s, the header has %d", count(found, "cell"), want), hint)
-}
-
-// unparsable makes a faulty row of the record's first line and goes back to
-// the second.
-func (s *csvSource) unparsable(at int64, err error) []string {
-	first := string(s.lines.firstLine())
-	reason, open := s.quoteFault(at, first, err)
-	if s.bad != nil && s.bad.Line == at {
-		reason = s.bad
-	}
-	s.reset()
-	return s.faulty(at, reason, s.lenient(first, open))
-}
-
-// reset forgets all of the record but its first line.
-func (s *csvSource) reset() {
-	s.line, s.runaway, s.bad = nil, false, nil
-	if s.lines.first > 0 {
-		s.lines.back()
-	}
-}
-
-// quoteFault explains which quote is wrong, and whether it is one that opens a
-// cell and is not closed.
-func (s *csvSource) quoteFault(at int64, first string, err error) (fault *Error, open bool) {
-	const hint = `a double quote inside a cell is written twice, and the cell stands in double quotes`
-	syntax, ok := errors.AsType[*csv.ParseError](err)
-	if ok && syntax.Line == syntax.StartLine && !atEnd(first, syntax.Column) {
-		column := int64(utf8.RuneCountInString(first[:min(len(first), syntax.Column-1)])) + 1
-		return s.r.fault(at, column, "stray double quote", hint), false
-	}
-	column := int64(utf8.RuneCountInString(first[:openQuote(first, s.delimiter)])) + 1
-	return s.r.fault(at, column, "the double quote that opens here is not closed", "close it, or remove it; "+hint), true
-}
-
-// atEnd says whether a column lies behind the text of a line: there the file
-// ended within quotes.
-func atEnd(line string, column int) bool { return column > len(strings.TrimRight(line, "\r\n")) }
-
-// openQuote is the offset of the quote that is open at the end of a line.
-func openQuote(line string, delimiter rune) int {
-	for i := 0; i < len(line); {
-		if line[i] == '"' {
-			end := closingQuote(line, i+1)
-			if end < 0 {
-				return i
-			}
-			i = end
-		}
-		n := strings.IndexRune(line[i:], delimiter)
-		if n < 0 {
-			break
-		}
-		i += n + utf8.RuneLen(delimiter)
-	}
-	return 0
-}
-
-// closingQuote is the offset behind the quote that closes a cell, or -1.
-func closingQuote(line string, i int) int {
-	for ; i < len(line); i++ {
-		if line[i] != '"' {
-			continue
-		}
-		if i+1 < len(line) && line[i+1] == '"' {
-			i++
-			continue
-		}
-		return i + 1
-	}
-	return -1
-}
-
-// lenient makes what cells it can of a line with stray quotes: with quotes
-// taken as they come, or cut at each delimiter, whichever has the header's
-// width. Where a quote is open the cut comes first: it keeps the quote.
-func (s *csvSource) lenient(line string, open bool) []string {
-	line = strings.TrimRight(line, "\r\n")
-	cut := strings.Split(line, string(s.delimiter))
-	if open && len(cut) == len(s.r.header) {
-		return cut
-	}
-	r := csv.NewReader(strings.NewReader(line))
-	r.Comma, r.LazyQuotes, r.FieldsPerRecord = s.delimiter, true, -1
-	if cells, err := r.Read(); err == nil && (s.r.header == nil || len(cells) == len(s.r.header)) {
-		return cells
-	}
-	return cut
-}
-
-// faulty queues a fault and returns the record that announces it.
-func (s *csvSource) faulty(at int64, err *Error, cells []string) []string {
-	s.mu.Lock()
-	s.faults = append(s.faults, &fault{err, append([]string(nil), cells...)})
-	s.mu.Unlock()
-	s.count++
-	clear(s.padded)
-	s.padded[0] = s.position(at, true)
-	return s.padded
-}
-
-func (s *csvSource) takeFault() *fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.faults[0]
-	s.faults = s.faults[1:]
-	return f
-}
-
-// positionSize is line, offset, width (its lowest bit says that the row is
-// faulty).
-const positionSize = 8 + 8 + 4
-
-func (s *csvSource) position(line int64, faulty bool) string {
-	var b [positionSize]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(line))
-	binary.LittleEndian.PutUint64(b[8:], uint64(s.r.stream.read))
-	width := uint32(len(s.r.header)) << 1
-	if faulty {
-		width |= 1
-	}
-	binary.LittleEndian.PutUint32(b[16:], width)
-	return string(b[:])
-}
-
-// record is the row as gocsv fills it, by position: names may repeat.
-type record struct {
-	Position string
-	cells    []string
-}
-
-// UnmarshalCSVWithFields takes the next cell (gocsv calls it for each).
-func (r *record) UnmarshalCSVWithFields(_, value string) error {
-	if r.Position != "" {
-		r.cells = append(r.cells, value)
-		return nil
-	}
-	r.Position = value
-	if width := uint32At(value, 16); width&1 == 0 {
-		r.cells = make([]string, 0, width>>1)
-	}
-	return nil
-}
-
-func (r *record) line() int64   { return int64(uint64At(r.Position, 0)) }
-func (r *record) offset() int64 { return int64(uint64At(r.Position, 8)) }
-func (r *record) faulty() bool  { return uint32At(r.Position, 16)&1 == 1 }
-
-func uint64At(s string, i int) uint64 { return uint64(uint32At(s, i)) | uint64(uint32At(s, i+4))<<32 }
-
-func uint32At(s string, i int) uint32 {
-	return uint32(s[i]) | uint32(s[i+1])<<8 | uint32(s[i+2])<<16 | uint32(s[i+3])<<24
-}
-
-// csvRows streams the rows through gocsv. Its goroutine has ended when the
-// loop over the rows ends, however that ends: it is told to stop and the
-// channel, in whose Send it may wait, is drained.
-func (r *Reader) csvRows(ctx context.Context) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		ch, done := make(chan record, queue), make(chan error, 1)
-		go func() { done <- gocsv.UnmarshalDecoderToChan(gocsv.NewSimpleDecoderFromCSVReader(r.csv), ch) }()
-		release := context.AfterFunc(ctx, func() { r.csv.stopped.Store(true); r.file.Close() })
-		ended := false
-		defer func() {
-			release()
-			r.csv.stopped.Store(true)
-			for range ch {
-			}
-			if !ended {
-				<-done
-			}
-		}()
-		number := int64(0)
-		for rec := range ch {
-			if ctx.Err() != nil {
-				break
-			}
-			number++
-			if !yield(r.rowOf(rec, number), nil) {
-				return
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			yield(Row{}, err)
-			return
-		}
-		err := <-done
-		ended = true
-		if err != nil {
-			yield(Row{}, fmt.Errorf("reading %s after line %d: %w", r.opts.Name, r.lines.line, err))
-		}
-	}
-}
-
-func (r *Reader) rowOf(rec record, number int64) Row {
-	row := Row{Number: number, Line: rec.line(), Offset: rec.offset(), Cells: rec.cells}
-	if rec.faulty() {
-		f := r.csv.takeFault()
-		row.Cells, row.Err = f.cells, f.err
-	}
-	return row
 }
 
 func count(n int, what string) string {
