@@ -3,11 +3,13 @@ package sandbox
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 // sample is a document on which every kind of filter and path finds something.
 func sample(t testing.TB) *object {
-	o, err := parseObject([]byte(`{"schemas":["` + userURN + `"],"id":"1",` + patchSubject + `,"active":true,"meta":{"created":"2024-01-01T00:00:00Z"}}`))
+	o, err := parseObject([]byte(`{"schemas":["` + userURN + `"],"id":"1",` + patchSubject + `,"active":true,"externalId":"E",
+		"meta":{"created":"2024-01-01T00:00:00.000Z","lastModified":"2024-01-02T00:00:00.000Z"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,11 +27,14 @@ func mustRFC(t testing.TB) *dialect {
 // A filter is refused with a problem or can be matched against anything.
 func FuzzFilter(f *testing.F) {
 	for _, text := range []string{`userName eq "a"`, `not (emails[type eq "work" and value co "x"]) or title pr`, `meta.created ge "2024-01-01T00:00:00Z"`,
-		enterpriseURN + `:department sw "\u00fc"`, `(a`, `emails[`, `x eq 1e9999999999`, `active ne null`} {
+		enterpriseURN + `:department sw "\u00fc"`, `(a`, `emails[`, `x eq 1e9999999999`, `active ne null`,
+		`userName sw "A" and not (active eq true or externalId eq "e")`, `meta.lastModified gt "2024-01-01T12:00:00Z" or title pr`, `id pr and externalId ne "x"`} {
 		f.Add(text, false)
 		f.Add(text, true)
 	}
 	d, doc := mustRFC(f), sample(f)
+	day := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	rev := &revision{id: "1", key: "ada", external: "E", active: true, created: day, modified: day.AddDate(0, 0, 1)}
 	f.Fuzz(func(t *testing.T, text string, bare bool) {
 		x, err := parseFilter(d.user, text, bare)
 		if err != nil {
@@ -41,6 +46,9 @@ func FuzzFilter(f *testing.F) {
 		}
 		if x.match(doc) == (notExpr{x}).match(doc) {
 			t.Fatalf("%q both holds and does not", text)
+		}
+		if holds, ok := quickMatch(d.user, x, rev); ok && holds != x.match(doc) {
+			t.Fatalf("%q is %v by the short way, %v by the long", text, holds, !holds)
 		}
 		x.match(newObject())
 	})

@@ -238,7 +238,14 @@ func (d *directory) filtered(c *collection, l *listing, in []*entry) entryHits {
 		if l.active != nil && e.rev.active != *l.active {
 			continue
 		}
-		if l.filter == nil || l.filter.match(d.searchable(c, e.rev, whole)) {
+		holds, decided := l.filter == nil, l.filter == nil
+		if !decided {
+			holds, decided = quickMatch(c.t, l.filter, e.rev)
+		}
+		if !decided {
+			holds = l.filter.match(d.searchable(c, e.rev, whole))
+		}
+		if holds {
 			out = append(out, e)
 		}
 	}
@@ -287,7 +294,7 @@ func (d *directory) sorted(c *collection, l *listing, in entryHits) entryHits {
 	}
 	list := make([]keyed, len(in))
 	for i, e := range in {
-		list[i] = keyed{e, sortKey(*l.sortBy, d.searchable(c, e.rev, l.sortBy.derived()))}
+		list[i] = keyed{e, d.sortKey(c, *l.sortBy, e.rev)}
 	}
 	slices.SortStableFunc(list, func(a, b keyed) int {
 		n := compareKeys(a.k, b.k)
@@ -304,15 +311,10 @@ func (d *directory) sorted(c *collection, l *listing, in entryHits) entryHits {
 }
 
 // sortKey is the primary or first value, folded unless case matters.
-func sortKey(ref attrRef, o *object) any {
-	holder := ref.container(o)
-	values := ref.values(o)
-	if list := holder.list(ref.attr.Name); ref.attr.complex() && len(list) > 0 {
-		for _, e := range list {
-			if p, ok := e.(*object); ok && p.get("primary") == true {
-				values = one(p.get(ref.leaf().Name))
-			}
-		}
+func (d *directory) sortKey(c *collection, ref attrRef, rev *revision) any {
+	values, ok := quick(c.t, ref, rev)
+	if !ok {
+		values = sortValues(ref, d.searchable(c, rev, ref.derived()))
 	}
 	if len(values) == 0 {
 		return nil
@@ -322,6 +324,16 @@ func sortKey(ref attrRef, o *object) any {
 		return fold(text)
 	}
 	return values[0]
+}
+
+// sortValues puts the value that is primary in the place of all.
+func sortValues(ref attrRef, o *object) []any {
+	for _, e := range ref.container(o).list(ref.attr.Name) {
+		if p, ok := e.(*object); ok && p.get("primary") == true {
+			return one(p.get(ref.leaf().Name))
+		}
+	}
+	return ref.values(o)
 }
 
 func compareKeys(a, b any) int {

@@ -125,8 +125,10 @@ func (c *comparison) checkType(leaf *attribute) error {
 	return nil
 }
 
-func (c comparison) match(o *object) bool {
-	values := c.ref.values(o)
+func (c comparison) match(o *object) bool { return c.holds(c.ref.values(o)) }
+
+// holds compares the values that an attribute has.
+func (c comparison) holds(values []any) bool {
 	switch {
 	case c.op == "pr", c.op == "ne" && c.value == nil:
 		return len(values) > 0
