@@ -168,7 +168,7 @@ func TestLabelsAreTrue(t *testing.T) {
 		{"answers cut short", []string{"truncate=0.2"}},
 		{"HTML instead of answers", []string{"html-error=0.2"}},
 		{"late commits", []string{"hang-then-commit=0.1"}},
-		{"late commits where keys are not unique", []string{"hang-then-commit=0.1", "non-unique"}},
+		{"late commits where keys are not unique", []string{"hang-then-commit=0.1:45s", "non-unique"}},
 		{"answers lost where keys are not unique", []string{"reset-after-commit=0.2", "reset-before-commit=0.2", "non-unique"}},
 		{"everything", []string{"5xx-before-commit=0.1", "5xx-after-commit=0.1", "reset-after-commit=0.1", "truncate=0.05", "throttle=0.05"}},
 	}
@@ -179,6 +179,7 @@ func TestLabelsAreTrue(t *testing.T) {
 					b := newBench(t, sandbox.Options{Faults: tc.faults, FaultSeed: seed})
 					im, recorded := b.prepare(people(60, "Agent"), nil)
 					created := b.run(im, recorded)
+					time.Sleep(time.Hour) // whatever comes late has come now
 					checkCommits(t, b, recorded, "create", pipeline.Created)
 
 					im, recorded = b.prepare(people(70, "Team lead"), nil) // ten of them are new
