@@ -28,7 +28,7 @@ func parseRetryAfter(h http.Header, now time.Time, unit time.Duration) (time.Dur
 // parseWait reads every form in which servers say "not before": seconds, with
 // or without a fraction; an HTTP date (RFC 9110 §10.2.3); a time of ISO 8601,
 // with or without seconds; seconds or milliseconds since 1970. Large numbers
-// are taken for times, as nobody asks for thirty years of patience.
+// are taken for times, as nobody asks for three years of patience.
 func parseWait(value string, clock time.Time, unit time.Duration) (time.Duration, bool) {
 	value = strings.Trim(strings.TrimSpace(value), `"`)
 	if value == "" {
@@ -47,9 +47,9 @@ func waitFromNumber(n float64, clock time.Time, unit time.Duration) (time.Durati
 	switch {
 	case math.IsNaN(n) || math.IsInf(n, 0) || n < 0:
 		return 0, false
-	case n >= 1e12:
+	case n >= 1e11:
 		return sinceClock(n/1e3, clock), true
-	case n >= 1e9:
+	case n >= 1e8:
 		return sinceClock(n, clock), true
 	case unit <= 0:
 		unit = time.Second

@@ -38,7 +38,7 @@ func TestParseRetryAfter(t *testing.T) {
 		"negative":              {h: headers("Retry-After", "-5"), none: true},
 		"words":                 {h: headers("Retry-After", "soon"), none: true},
 		"not a number":          {h: headers("Retry-After", "NaN"), none: true},
-		"huge":                  {h: headers("Retry-After", "999999999"), want: longestHint},
+		"huge":                  {h: headers("Retry-After", "99999999"), want: longestHint},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := parseRetryAfter(tc.h, ours, tc.unit)

@@ -21,9 +21,6 @@ import (
 func directory(t *testing.T, o sandbox.Options, change ...func(*scim.Options)) *scim.Client {
 	t.Helper()
 	box, err := sandbox.New(o)
-	if err != nil && o.Dialect == "genesys" {
-		t.Skip("the sandbox does not speak genesys yet: ", err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +128,13 @@ func TestListingsOfASandbox(t *testing.T) {
 		{dialect: "rfc", faults: []string{"short-pages=30"}},
 		{dialect: "rfc", faults: []string{"capped-total=50"}},
 		{dialect: "rfc", faults: []string{"ignore-start-index"}, gap: true},
+		{dialect: "rfc", faults: []string{"unstable-order"}, gap: true},
+		{dialect: "rfc", faults: []string{"total-is-page"}},
+		{dialect: "rfc", faults: []string{"ignore-count"}},
+		{dialect: "rfc", faults: []string{"wrap-pages"}},
+		{dialect: "rfc", faults: []string{"echo-items-per-page", "odd-start-index=-5"}},
+		{dialect: "rfc", faults: []string{"null-resources=null", "odd-start-index=null"}},
+		{dialect: "rfc", faults: []string{"null-resources=absent"}},
 		{dialect: "rfc", faults: []string{"truncate=0.2"}},
 	} {
 		t.Run(fmt.Sprint(tc.dialect, tc.faults), func(t *testing.T) {
@@ -284,6 +288,40 @@ func readAudit(t *testing.T, path string) (requests int64, commits int) {
 		}
 	}
 	return requests, commits
+}
+
+// TestHintsOfASandbox: every form of Retry-After ends a wait in time, and every
+// form of quota headers spares the waits.
+func TestHintsOfASandbox(t *testing.T) {
+	for fault, mostThrottled := range map[string]int64{
+		"retry-after=fraction": 10, "retry-after=date": 10, "retry-after=epoch": 10, "retry-after=iso": 10,
+		"retry-after=short": 20, "retry-after=zero": 20, "retry-after=none": 20, "": 0,
+		"quota-headers=epoch": 0, "quota-headers=iso": 4, "quota-headers=okta": 0, "quota-headers=ietf": 0,
+	} {
+		t.Run(fault, func(t *testing.T) {
+			faults := []string{fault}
+			if strings.HasPrefix(fault, "retry-after") {
+				faults = append(faults, "no-quota-headers")
+			}
+			if fault == "" {
+				faults = nil
+			}
+			synctest.Test(t, func(t *testing.T) {
+				c := directory(t, sandbox.Options{RateLimit: "20/10s:window", Faults: faults})
+				start := time.Now()
+				for n := range 100 {
+					if _, err := c.Create(t.Context(), scim.Users, person(n)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				took, throttled := time.Since(start), c.Stats().Throttled
+				t.Logf("%v, %d throttled", took, throttled)
+				if took > 70*time.Second || throttled > mostThrottled || throttled == 0 && mostThrottled >= 10 {
+					t.Errorf("100 creates at 20 in 10 s took %v with %d throttled", took, throttled)
+				}
+			})
+		})
+	}
 }
 
 // TestTokensOfASandbox: tokens that live for seconds do not cost a row.
