@@ -17,10 +17,11 @@ import (
 )
 
 const (
-	// maxVariables bounds how often an expression can double a text.
-	maxVariables = 16
 	// memoryBudget bounds, in elements, the lists that an expression makes.
 	memoryBudget = 10_000
+	// maxLoops bounds how deep loops such as map and filter stand within each
+	// other, and with it the time: the square of the row's length.
+	maxLoops = 2
 	// maxNodes bounds an expression's length.
 	maxNodes = 1000
 )
@@ -91,7 +92,7 @@ func (e *expressions) compile(source string) (*vm.Program, *expressionFault) {
 		env[key] = ""
 	}
 	columns := &columnVisitor{e: e, declared: map[string]bool{}}
-	options := append(functions(), expr.Env(env), expr.MaxNodes(maxNodes), expr.Patch(&declarations{columns}), expr.Patch(columns), expr.Patch(runeSlices{}))
+	options := append(functions(), expr.Env(env), expr.MaxNodes(maxNodes), expr.Patch(&declarations{columns}), expr.Patch(columns), expr.Patch(textOperators{}))
 	for _, name := range forbidden() {
 		options = append(options, expr.DisableBuiltin(name))
 	}
@@ -101,8 +102,8 @@ func (e *expressions) compile(source string) (*vm.Program, *expressionFault) {
 		return nil, columns.fault
 	case err != nil:
 		return nil, e.explain(source, err)
-	case columns.variables > maxVariables:
-		return nil, &expressionFault{message: "the expression has more than 16 variables"}
+	case nested(program.Node()) > maxLoops:
+		return nil, &expressionFault{message: "the expression has loops within loops within loops", hint: "expressions are bounded"}
 	}
 	e.reads[program] = columns.read
 	for _, i := range columns.read {
@@ -117,17 +118,15 @@ type declarations struct{ to *columnVisitor }
 func (d *declarations) Visit(node *ast.Node) {
 	if v, ok := (*node).(*ast.VariableDeclaratorNode); ok {
 		d.to.declared[v.Name] = true
-		d.to.variables++
 	}
 }
 
 // columnVisitor turns the names of columns into the keys of the environment.
 type columnVisitor struct {
-	e         *expressions
-	declared  map[string]bool
-	variables int
-	read      []int
-	fault     *expressionFault
+	e        *expressions
+	declared map[string]bool
+	read     []int
+	fault    *expressionFault
 }
 
 // Visit is called for children before their parents.
@@ -195,12 +194,22 @@ func (v *columnVisitor) restoreCallee(n *ast.CallNode) {
 	}
 }
 
-// runeSlices makes slices and indexes of texts count characters.
-type runeSlices struct{}
+// textOperators makes slices and indexes of texts count characters, and keeps what
+// + makes of texts within bounds.
+type textOperators struct{}
 
 // Visit replaces the node by a call of ours.
-func (runeSlices) Visit(node *ast.Node) {
+func (textOperators) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
+	case *ast.BinaryNode:
+		a, b := kindOfNode(n.Left), kindOfNode(n.Right)
+		switch {
+		case n.Operator != "+":
+		case a == reflect.String && b == reflect.String:
+			ast.Patch(node, call(concatFunction, n.Left, n.Right))
+		case a == reflect.Interface && (b == reflect.Interface || b == reflect.String), a == reflect.String && b == reflect.Interface:
+			ast.Patch(node, call(addFunction, n.Left, n.Right))
+		}
 	case *ast.SliceNode:
 		if kind := kindOfNode(n.Node); kind == reflect.String || kind == reflect.Interface {
 			ast.Patch(node, call(sliceFunction, n.Node, orNil(n.From), orNil(n.To)))
@@ -210,6 +219,24 @@ func (runeSlices) Visit(node *ast.Node) {
 			ast.Patch(node, call(atFunction, n.Node, n.Property))
 		}
 	}
+}
+
+// loops finds the loop bodies of an expression and how deep they stand.
+type loops struct{ deepest int }
+
+// Visit is called for children before their parents, so that each loop counts
+// those within it.
+func (l *loops) Visit(node *ast.Node) {
+	if p, ok := (*node).(*ast.PredicateNode); ok {
+		l.deepest = max(l.deepest, 1+nested(p.Node))
+	}
+}
+
+// nested is how deep loops stand within each other in an expression.
+func nested(node ast.Node) int {
+	var l loops
+	ast.Walk(&node, &l)
+	return l.deepest
 }
 
 func kindOfNode(n ast.Node) reflect.Kind {

@@ -76,6 +76,7 @@ func TestMappingFaults(t *testing.T) {
 		{name: "misspelt column in row", mapping: "attributes:\n  userName: Work Email\n  title: =row[\"Statos\"]\n  nickName: =row[status]\n"},
 		{name: "expression that does not parse", mapping: "attributes:\n  userName: Work Email\n  title: =status +\n  nickName: \"=\"\n  displayName: '=\"open'\n"},
 		{name: "expression that YAML cuts", mapping: "attributes:\n  userName: Work Email\n  roles: =filter(split(skills, \",\"), # != \"x\")\n"},
+		{name: "loops within loops", mapping: "attributes:\n  userName: Work Email\n  roles: '=map(split(skills, \",\"), len(filter(split(skills, \",\"), any(split(skills, \",\"), # == \"x\"))))'\n"},
 		{name: "misspelt function", mapping: "attributes:\n  userName: Work Email\n  title: =uper(status)\n  nickName: =now()\n  displayName: =repeat(status, 9)\n"},
 		{name: "wrong arguments", mapping: "attributes:\n  userName: Work Email\n  title: =upper(status, 2)\n  nickName: =left(status, \"x\")\n  displayName: =status - 1\n"},
 		{name: "expression of the wrong type", mapping: "attributes:\n  userName: Work Email\n  active: =len(status)\n  title: =[status]\n  name.givenName: '={\"a\": status}'\n  nickName: {column: Status, when: =status}\n"},

@@ -63,17 +63,17 @@ func (f *field) ofText(s, clearToken string) (value, error) {
 	if s == clearToken {
 		return value{state: cleared}, nil
 	}
-	for _, step := range f.steps {
-		var err error
-		if s, err = step(s); err != nil {
-			return value{}, err
-		}
+	if f.split != "" {
+		return f.several(s)
 	}
+	s, err := f.transformed(s)
 	switch {
+	case err != nil:
+		return value{}, err
 	case s == "":
 		return f.blank(), nil
 	case f.ref != nil:
-		return f.reference(s), nil
+		return f.reference([]string{s}), nil
 	case f.list:
 		return f.elements(s)
 	}
@@ -95,8 +95,35 @@ func (f *field) blank() value {
 	return value{v: scim.Clone(f.def), state: present}
 }
 
-func (f *field) reference(s string) value {
-	names := f.pieces(s)
+func (f *field) transformed(s string) (string, error) {
+	for _, step := range f.steps {
+		var err error
+		if s, err = step(s); err != nil {
+			return "", err
+		}
+	}
+	return s, nil
+}
+
+// several makes the values of a cell that is split; each is transformed.
+func (f *field) several(s string) (value, error) {
+	var list []string
+	for _, piece := range pieces(s, f.split) {
+		piece, err := f.transformed(piece)
+		if err != nil {
+			return value{}, err
+		}
+		if piece != "" {
+			list = append(list, piece)
+		}
+	}
+	if f.ref != nil {
+		return f.reference(list), nil
+	}
+	return f.listOf(list)
+}
+
+func (f *field) reference(names []string) value {
 	if len(names) == 0 {
 		return value{}
 	}
@@ -104,14 +131,7 @@ func (f *field) reference(s string) value {
 }
 
 // pieces cuts a cell of several values.
-func (f *field) pieces(s string) []string {
-	sep := f.split
-	if sep == "" && f.auto && f.list {
-		sep = "|"
-	}
-	if sep == "" {
-		return []string{s}
-	}
+func pieces(s, sep string) []string {
 	var list []string
 	for piece := range strings.SplitSeq(s, sep) {
 		if piece = strings.TrimSpace(piece); piece != "" {
@@ -121,11 +141,11 @@ func (f *field) pieces(s string) []string {
 	return list
 }
 
-// elements makes the list of a multi-valued attribute. Without a split, a JSON
-// array is one: our own exports write what has no columns so, and a flat object
-// of JSONL can hold one.
+// elements makes the list of a multi-valued attribute of a cell without split.
+// A JSON array is one: our own exports write what has no columns so, and a flat
+// object of JSONL can hold one.
 func (f *field) elements(s string) (value, error) {
-	if f.split == "" && strings.HasPrefix(s, "[") {
+	if strings.HasPrefix(s, "[") {
 		v, err := scim.Decode([]byte(s))
 		switch {
 		case err == nil:
@@ -134,7 +154,13 @@ func (f *field) elements(s string) (value, error) {
 			return value{}, &valueError{"the cell begins with [ and is no JSON array: " + err.Error(), ""}
 		}
 	}
-	pieces := f.pieces(s)
+	if f.auto {
+		return f.listOf(pieces(s, "|"))
+	}
+	return f.listOf([]string{s})
+}
+
+func (f *field) listOf(pieces []string) (value, error) {
 	list := make([]any, 0, len(pieces))
 	for _, piece := range pieces {
 		e, err := f.element(piece)

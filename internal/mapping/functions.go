@@ -7,13 +7,30 @@ import (
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm/runtime"
+
+	"scimbulk/internal/scim"
 )
 
 // The names by which the compiler calls what has no name in expressions.
 const (
-	sliceFunction = "\x00slice"
-	atFunction    = "\x00at"
+	sliceFunction  = "\x00slice"
+	atFunction     = "\x00at"
+	concatFunction = "\x00concat"
+	addFunction    = "\x00add"
 )
+
+// longestText bounds what an expression can make of a few cells: no attribute
+// of a directory is that long, and a mapping that somebody else wrote must not
+// be able to fill the memory.
+const longestText = 16 << 10
+
+func tooLong(n int) error {
+	if n > longestText {
+		return &valueError{"the expression makes a text of more than 16 KiB", ""}
+	}
+	return nil
+}
 
 // functions are those that expressions have beside expr's own, and those of
 // expr's that counted bytes where people count characters.
@@ -29,6 +46,11 @@ func functions() []expr.Option {
 		expr.Function("len", length, new(func(any) int)),
 		expr.Function("indexOf", indexOf(strings.Index), new(func(string, string) int)),
 		expr.Function("lastIndexOf", indexOf(strings.LastIndex), new(func(string, string) int)),
+		expr.Function("replace", replace, new(func(string, string, string) string)),
+		expr.Function("join", join, new(func([]any, string) string), new(func([]string, string) string), new(func([]any) string), new(func([]string) string)),
+		expr.Function("string", textFunction, new(func(any) string)),
+		expr.Function(concatFunction, add, new(func(string, string) string)),
+		expr.Function(addFunction, add, new(func(any, any) any)),
 		expr.Function(sliceFunction, sliceOf, new(func(any, any, any) any)),
 		expr.Function(atFunction, characterAt, new(func(string, int) string)),
 	}
@@ -206,10 +228,62 @@ func bounds(from, to any, length func() int) (int, int) {
 	return a, max(a, b)
 }
 
+// add is + where a text may be among the two: texts are joined within bounds.
+func add(p ...any) (any, error) {
+	a, okA := p[0].(string)
+	b, okB := p[1].(string)
+	if !okA || !okB {
+		return runtime.Add(p[0], p[1]), nil // panics, which the machine makes an error of, where + means nothing
+	}
+	return a + b, tooLong(len(a) + len(b))
+}
+
+func replace(p ...any) (any, error) {
+	s, old, by := textOfAny(p[0]), textOfAny(p[1]), textOfAny(p[2])
+	if err := tooLong(len(s) + strings.Count(s, old)*max(0, len(by)-len(old))); err != nil {
+		return nil, err
+	}
+	return strings.ReplaceAll(s, old, by), nil
+}
+
+func join(p ...any) (any, error) {
+	sep := ""
+	if len(p) > 1 {
+		sep = textOfAny(p[1])
+	}
+	var list []string
+	switch v := p[0].(type) {
+	case []string:
+		list = v
+	case []any:
+		for _, e := range v {
+			list = append(list, textOfAny(e))
+		}
+	}
+	n := len(sep) * max(0, len(list)-1)
+	for _, s := range list {
+		n += len(s)
+	}
+	if err := tooLong(n); err != nil {
+		return nil, err
+	}
+	return strings.Join(list, sep), nil
+}
+
+func textFunction(p ...any) (any, error) {
+	switch v := p[0].(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	}
+	return convertAny(&scim.Attribute{Name: "a text", Type: "string"}, p[0], nil)
+}
+
 // forbidden are the functions of expr that expressions do not have: those with
 // a clock, and those that make something out of all proportion to the row.
 func forbidden() []string {
-	return []string{"now", "duration", "timezone", "reduce", "repeat"}
+	return []string{"now", "duration", "timezone", "reduce", "repeat", "toJSON"}
 }
 
 // isForbidden explains a name that people know from elsewhere.

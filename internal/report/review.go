@@ -265,15 +265,17 @@ func (r *Review) WriteTotals(out io.Writer, s *Summary) error {
 	if r.hidden > 0 {
 		fmt.Fprintf(&b, "… and %d more\n", r.hidden)
 	}
-	n := s.Rows
-	fmt.Fprintf(&b, "\nPlan for %s: %d to create, %d to update, %d to replace, %d to deactivate, %d to delete; %d unchanged, %d skipped, %d rejected, of %d rows.\n",
-		s.Target, n.Created, n.Updated, n.Replaced, n.Deactivated, n.Deleted, n.Unchanged, n.Skipped, n.Rejected, n.Read)
-	if n.Pending > 0 {
-		fmt.Fprintf(&b, "%d rows were not looked at.\n", n.Pending)
+	n, w := s.Rows, s.Writes
+	fmt.Fprintf(&b, "\nPlan for %s, %d rows: %s.\n", s.Target, n.Read, counted(
+		named{"to create", n.Created}, named{"to update", n.Updated}, named{"to replace", n.Replaced},
+		named{"to deactivate", n.Deactivated}, named{"to delete", n.Deleted}, named{"unchanged", n.Unchanged},
+		named{"skipped", n.Skipped}, named{"rejected", n.Rejected}, named{"not looked at", n.Pending}))
+	if w.Total == 0 {
+		b.WriteString("The import would change nothing.\n")
+	} else {
+		fmt.Fprintf(&b, "The import would send %d writes (%s) and about %d reads. Nothing has been changed.\n",
+			w.Total, counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), s.Requests.GET)
 	}
-	w := s.Writes
-	fmt.Fprintf(&b, "The import would send %d requests: %d writes (POST %d, PUT %d, PATCH %d, DELETE %d) and about %d reads. Nothing has been changed.\n",
-		w.Total+s.Requests.GET, w.Total, w.POST, w.PUT, w.PATCH, w.DELETE, s.Requests.GET)
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -123,15 +124,26 @@ func (s *Summary) Save(dir string) error {
 	return writeAside(filepath.Join(dir, SummaryFile), b)
 }
 
+// named is a number and what it counts.
+type named struct {
+	name string
+	n    int64
+}
+
+// counted lists the numbers that are not zero.
+func counted(all ...named) string {
+	var parts []string
+	for _, c := range all {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.name))
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none")
+}
+
 // outcomes lists the outcomes in the order in which people read them.
-func (r *Rows) outcomes() []struct {
-	Name string
-	N    int64
-} {
-	return []struct {
-		Name string
-		N    int64
-	}{
+func (r *Rows) outcomes() []named {
+	return []named{
 		{"created", r.Created}, {"updated", r.Updated}, {"replaced", r.Replaced}, {"deactivated", r.Deactivated},
 		{"deleted", r.Deleted}, {"unchanged", r.Unchanged}, {"skipped", r.Skipped}, {"rejected", r.Rejected},
 		{"unknown", r.Unknown}, {"pending", r.Pending},
@@ -145,8 +157,8 @@ func (s *Summary) WriteText(out io.Writer, files *Files) error {
 	fmt.Fprintf(&b, "%s of %d rows into %s (%.1fs)\n", s.Command, s.Rows.Read, s.Target, s.Seconds)
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, o := range s.Rows.outcomes() {
-		if o.N > 0 {
-			fmt.Fprintf(tw, "  %s\t%d\t\n", o.Name, o.N)
+		if o.n > 0 {
+			fmt.Fprintf(tw, "  %s\t%d\t\n", o.name, o.n)
 		}
 	}
 	tw.Flush()
@@ -165,18 +177,9 @@ func (s *Summary) WriteText(out io.Writer, files *Files) error {
 }
 
 func writeRequests(b *strings.Builder, q *Requests) {
-	var parts []string
-	for _, m := range []struct {
-		name string
-		n    int64
-	}{{"GET", q.GET}, {"POST", q.POST}, {"PUT", q.PUT}, {"PATCH", q.PATCH}, {"DELETE", q.DELETE}} {
-		if m.n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", m.name, m.n))
-		}
-	}
 	fmt.Fprintf(b, "requests: %d", q.Total)
-	if len(parts) > 0 {
-		fmt.Fprintf(b, " (%s)", strings.Join(parts, ", "))
+	if q.Total > 0 {
+		fmt.Fprintf(b, " (%s)", counted(named{"GET", q.GET}, named{"POST", q.POST}, named{"PUT", q.PUT}, named{"PATCH", q.PATCH}, named{"DELETE", q.DELETE}))
 	}
 	if q.Retried > 0 || q.Throttled > 0 {
 		fmt.Fprintf(b, ", %d sent again, %d answered with 429", q.Retried, q.Throttled)

@@ -33,13 +33,13 @@ func openAudit(path string) (*auditFile, error) {
 }
 
 // commit records a change; the directory's lock gives it its place.
-func (a *auditFile) commit(op string, t *resourceType, rev *revision, now time.Time) {
+func (a *auditFile) commit(op string, t *resourceType, rev *revision) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.begin("commit", now)
+	a.begin("commit")
 	a.field("op", op)
 	a.field("resource", t.name)
 	a.field("id", rev.id)
@@ -53,7 +53,7 @@ func (a *auditFile) request(q *request, status int) error {
 		return nil
 	}
 	a.mu.Lock()
-	a.begin("request", time.Now())
+	a.begin("request")
 	a.field("method", q.r.Method)
 	a.field("path", q.r.URL.Path)
 	a.field("query", q.r.URL.RawQuery)
@@ -69,11 +69,11 @@ func (a *auditFile) request(q *request, status int) error {
 }
 
 // begin and field are called with mu held.
-func (a *auditFile) begin(kind string, now time.Time) {
+func (a *auditFile) begin(kind string) {
 	a.lines = append(a.lines, `{"kind":"`...)
 	a.lines = append(a.lines, kind...)
 	a.lines = append(a.lines, '"')
-	a.field("t", now.UTC().Format(time.RFC3339Nano))
+	a.field("t", time.Now().UTC().Format(time.RFC3339Nano))
 }
 
 func (a *auditFile) field(name, value string) {

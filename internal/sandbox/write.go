@@ -107,7 +107,7 @@ func (d *directory) create(q *request, t *resourceType, doc *object) (view, int,
 	if q.dry {
 		return d.look(c, rev, q.proj), 201, nil
 	}
-	d.publish(c, dr, rev, now)
+	d.publish(c, dr, rev)
 	if q.emptyMembers && d.faults.has("empty-members-break") {
 		d.broken[rev.id] = true
 	}
@@ -115,14 +115,14 @@ func (d *directory) create(q *request, t *resourceType, doc *object) (view, int,
 }
 
 // publish makes a created resource visible.
-func (d *directory) publish(c *collection, dr draft, rev *revision, now time.Time) {
+func (d *directory) publish(c *collection, dr draft, rev *revision) {
 	if dr.dead != nil {
 		delete(c.buried, fold(dr.dead.key))
 		d.erase(c, dr.dead)
 	}
 	d.insertCreated(c, rev)
 	d.save(c, rev)
-	d.audit.commit("create", c.t, rev, now)
+	d.audit.commit("create", c.t, rev)
 }
 
 func (c *collection) first(key string) *entry {
@@ -141,7 +141,7 @@ func (d *directory) adopt(q *request, c *collection, e *entry, doc *object, now 
 	if err != nil || rev == e.rev || q.dry {
 		return d.look(c, e.rev, q.proj), err
 	}
-	d.change(c, e, rev, "patch", now)
+	d.change(c, e, rev, "patch")
 	return d.look(c, rev, q.proj), nil
 }
 
@@ -318,7 +318,7 @@ func (d *directory) update(q *request, t *resourceType, id, op string, change fu
 	if rev == e.rev || q.dry {
 		return d.look(c, rev, q.proj), nil
 	}
-	d.change(c, e, rev, op, now)
+	d.change(c, e, rev, op)
 	v := d.look(c, rev, q.proj)
 	if !rev.active && d.faults.has("inactive-deletes") {
 		d.takeOut(c, e, now)
@@ -327,11 +327,11 @@ func (d *directory) update(q *request, t *resourceType, id, op string, change fu
 }
 
 // change publishes a resource's next revision.
-func (d *directory) change(c *collection, e *entry, rev *revision, op string, now time.Time) {
+func (d *directory) change(c *collection, e *entry, rev *revision, op string) {
 	d.linkMembers(e.rev, rev)
 	c.replace(e, rev)
 	d.save(c, rev)
-	d.audit.commit(op, c.t, rev, now)
+	d.audit.commit(op, c.t, rev)
 }
 
 // precondition compares If-Match with the current version (RFC 7644 §3.14).
@@ -383,7 +383,7 @@ func (d *directory) takeOut(c *collection, e *entry, now time.Time) {
 	} else {
 		d.erase(c, gone)
 	}
-	d.audit.commit("delete", c.t, gone, now)
+	d.audit.commit("delete", c.t, gone)
 }
 
 // bury keeps a deleted resource out of sight.
