@@ -18,10 +18,11 @@ import (
 // Dump is a file that an export fills: resources as the directory sent them
 // (JSONL), or laid out in columns (CSV). It is whole, or not there.
 type Dump struct {
-	Path    string
-	SHA256  string
-	Bytes   int64
-	Listing *Listing
+	Path      string
+	SHA256    string
+	Bytes     int64
+	Resources int64 // in the file; fewer than were read where some were left out
+	Listing   *Listing
 }
 
 // Formats of an export.
@@ -40,6 +41,7 @@ func (e *Export) WriteTo(ctx context.Context, path, format string, schema *scim.
 	}
 	defer spool.discard()
 	columns := mapping.NewColumns(schema)
+	var kept int64
 	listing, err := e.Run(ctx, func(r scim.Resource) error {
 		object, err := e.inspect(r)
 		if object == nil || err != nil {
@@ -53,6 +55,7 @@ func (e *Export) WriteTo(ctx context.Context, path, format string, schema *scim.
 				return err
 			}
 		}
+		kept++
 		return spool.add(r.Raw)
 	})
 	if err != nil {
@@ -70,7 +73,7 @@ func (e *Export) WriteTo(ctx context.Context, path, format string, schema *scim.
 	if err := out.Commit(); err != nil {
 		return nil, err
 	}
-	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Listing: listing}, nil
+	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Resources: kept, Listing: listing}, nil
 }
 
 // inspect decodes a resource. It returns nil for one that the export leaves

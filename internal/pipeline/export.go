@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"scimbulk/internal/scim"
@@ -131,8 +132,17 @@ func (x *listing) options(start int) scim.ListOptions {
 	}
 	return scim.ListOptions{
 		Filter: x.filter, StartIndex: start, Count: count,
-		Attributes: x.Attributes, ExcludedAttributes: x.ExcludedAttributes,
+		Attributes: x.asked(), ExcludedAttributes: x.ExcludedAttributes,
 	}
+}
+
+// asked are the attributes to ask for. Whoever leaves people out by whether they
+// are active has to see that.
+func (x *listing) asked() []string {
+	if len(x.Attributes) == 0 || x.Inactive == InactiveInclude || x.Endpoint != scim.Users {
+		return x.Attributes
+	}
+	return append(slices.Clone(x.Attributes), "active")
 }
 
 // total asks how many resources there are now. Servers that do not say, or that

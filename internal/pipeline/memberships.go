@@ -66,7 +66,7 @@ func (m *Memberships) WriteTo(path string, stdout io.Writer) (*Dump, error) {
 	if err := out.Commit(); err != nil {
 		return nil, err
 	}
-	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Listing: &Listing{Read: m.Rows, Claimed: m.Rows}}, nil
+	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Resources: m.Rows, Listing: &Listing{Read: m.Rows, Claimed: m.Rows}}, nil
 }
 
 func (m *Memberships) write(out io.Writer) error {

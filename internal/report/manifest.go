@@ -41,7 +41,7 @@ func (m *Manifest) Add(kind string, d *pipeline.Dump) {
 	l := d.Listing
 	f := ManifestFile{
 		Kind: kind, Path: filepath.Base(d.Path), SHA256: d.SHA256, Bytes: d.Bytes,
-		Resources: l.Read, Claimed: l.Claimed, Repeated: l.Repeated, Grade: "B", Reasons: []string{},
+		Resources: d.Resources, Claimed: l.Claimed, Repeated: l.Repeated, Grade: "B", Reasons: []string{},
 	}
 	switch {
 	case !l.Whole():

@@ -57,8 +57,11 @@ func FuzzFilter(f *testing.F) {
 // A path is refused with a problem, or can be added, replaced and removed
 // without harm to what makes a user.
 func FuzzPatchPath(f *testing.F) {
-	for _, text := range []string{`userName`, `name.givenName`, `emails[type eq "work"].value`, enterpriseURN, enterpriseURN + `:manager.value`, `emails[value eq "x"`, `members[value eq"1"]`, `.`} {
+	for _, text := range []string{`userName`, `name.givenName`, `emails[type eq "work"].value`, enterpriseURN, enterpriseURN + `:manager.value`, `emails[value eq "x"`, `members[value eq"1"]`, `.`,
+		`name[givenName pr]`, `emails[not (type eq "x")]`, `schemas[value pr]`, `emails.primary`, `addresses[type eq "work" and primary eq true]`, `meta`, `active`, `password`} {
 		f.Add(text, `"x"`)
+		f.Add(text, `null`)
+		f.Add(text, `{}`)
 		f.Add(text, `{"value":"x","primary":true}`)
 		f.Add(text, `[{"value":"y","type":"home"},{"value":"y","type":"home"}]`)
 	}

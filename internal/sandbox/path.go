@@ -131,6 +131,9 @@ func parsePath(t *resourceType, text string) (target, error) {
 
 // valueTarget reads "[" filter "]" ["." sub] after ref.
 func (p *parser) valueTarget(ref attrRef) (target, error) {
+	if ref.attr != nil && !ref.attr.MultiValued {
+		return target{}, badFilter("%s has one value: nothing is to be selected", ref.name())
+	}
 	x, err := p.valueFilter(ref)
 	if err != nil {
 		return target{}, err
