@@ -11,8 +11,9 @@ import (
 // box is a sandbox behind a real HTTP server.
 type box struct {
 	*Sandbox
-	t   *testing.T
-	url string
+	t     *testing.T
+	url   string
+	wires *http.Transport
 }
 
 func open(t *testing.T, opt Options) *box {
@@ -27,13 +28,15 @@ func open(t *testing.T, opt Options) *box {
 // serve puts a sandbox behind a server; both end with the test.
 func serve(t *testing.T, s *Sandbox) *box {
 	srv := httptest.NewServer(s)
+	wires := &http.Transport{}
 	t.Cleanup(func() {
+		wires.CloseIdleConnections()
 		srv.Close()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &box{s, t, srv.URL + s.BasePath()}
+	return &box{s, t, srv.URL + s.BasePath(), wires}
 }
 
 // reply is a response with its body read and, if it is JSON, parsed.
@@ -68,7 +71,7 @@ func (b *box) try(method, path, body string, headers ...string) (reply, error) {
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultTransport.RoundTrip(req)
+	res, err := b.wires.RoundTrip(req)
 	if err != nil {
 		return reply{}, err
 	}

@@ -173,6 +173,9 @@ func (p *patcher) remove(tgt target, op operation) error {
 	if op.hasValue && op.value != nil && !p.quirks.removeValueWipes {
 		return badSyntax("remove takes no value: select what goes with a filter in the path")
 	}
+	if tgt.attr == nil && tgt.urn == "" {
+		return badPath("a path must name an attribute")
+	}
 	if tgt.attr == nil {
 		p.doc.del(tgt.urn)
 		return nil

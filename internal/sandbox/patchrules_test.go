@@ -94,6 +94,8 @@ func TestPatchRefusals(t *testing.T) {
 		{`{"op":"replace","path":"emails[0].value","value":"x"}`, "invalidPath"},
 		{`{"op":"replace","path":"emails[type eq \"work\"].nothing","value":"x"}`, "invalidPath"},
 		{`{"op":"replace","path":"name.nothing","value":"x"}`, "invalidPath"},
+		{`{"op":"remove","path":"` + userURN + `"}`, "invalidPath"},
+		{`{"op":"replace","path":"` + userURN + `","value":{"title":"x"}}`, "invalidPath"},
 		{`{"op":"replace","path":"title extra","value":"x"}`, "invalidPath"},
 		{`{"op":"remove","path":"name[givenName eq \"Ada\"]"}`, "invalidPath"},
 		{`{"op":"replace","path":"active","value":"False"}`, "invalidValue"},

@@ -13,15 +13,17 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 )
 
-// TestMain lets the test binary be the process that TestKill kills.
+// TestMain lets the test binary be the process that a test kills, and sees that
+// nothing goes on after a sandbox was closed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("SANDBOX_TEST_VICTIM"); dir != "" {
 		victim(dir)
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // victim creates users from several goroutines until it is killed, and prints
