@@ -93,6 +93,8 @@ func TestValues(t *testing.T) {
 		{"hexadecimal", "age: C", "0x10", fail},
 		{"thousands", "age: C", "1,000", fail},
 		{"an absurd exponent", "age: C", "1e999999999", fail},
+		{"an absurdly long number", "age: C", strings.Repeat("9", 100), fail},
+		{"a code that there is not", "title: {column: C, transform: phone}", "+0123456789", fail},
 		{"negative", "age: C", "-07", "age = -7"},
 		{"plus", "age: C", "+7", "age = 7"},
 		{"integer expression", "age: =len(c) + 1", "ab", "age = 3"},

@@ -19,7 +19,7 @@ func TestWholeResources(t *testing.T) {
 	}{
 		{
 			name: "an exported user", header: "id,userName", key: "7",
-			object: `{"schemas":["x"],"id":"7","meta":{"version":"1"},"USERNAME":"Ann","active":true,"groups":[{"value":"g"}],
+			object: `{"schemas":["x"],"id":"7","meta":{"version":"1","flavour":"x"},"USERNAME":"Ann","active":true,"groups":[{"value":"g"}],
 				"name":{"givenName":"A","familyName":null},"emails":[{"value":"a@x","type":"work","primary":true}],"roles":[],"title":null,
 				"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"D","manager":{"value":"9","displayName":"Boss"}}}`,
 			want: []string{
@@ -55,6 +55,10 @@ func TestWholeResources(t *testing.T) {
 			name: "values that are wrong", header: "userName", key: "Ann", object: `{"userName":"Ann","active":3,"title":{"a":1},"password":["hunter2"]}`,
 			want:  []string{`userName = "Ann"`},
 			fault: "people.jsonl:3: active: active cannot be the number 3 (it is a boolean); password: the value cannot be used; title: title cannot be an object (it is a text)",
+		},
+		{
+			name: "a group", header: "displayName", key: "Staff", opts: Options{Resource: "Group"}, object: `{"displayName":"Staff","members":[{"value":"1","display":"Ann","type":"User"}]}`,
+			want: []string{`displayName = "Staff"`, `members += [{"type":"User","value":"1"}]`},
 		},
 		{
 			name: "without its id", header: "id,userName", object: `{"userName":"Ann"}`, want: []string{`userName = "Ann"`},

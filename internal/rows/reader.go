@@ -80,6 +80,9 @@ func (r *Reader) start() error {
 	default:
 		return fmt.Errorf("unknown format %q: csv, tsv and jsonl are known", r.opts.Format)
 	}
+	if strings.ContainsRune("\"\r\n\ufffd", r.opts.Delimiter) {
+		return fmt.Errorf("%q cannot be a delimiter", r.opts.Delimiter)
+	}
 	r.size = info.Size()
 	if r.found = r.opts.found; r.found == nil {
 		if err := r.look(info.Mode().IsRegular()); err != nil {

@@ -237,6 +237,10 @@ func TestRows(t *testing.T) {
 			name: "whole resources", file: "x.ndjson", text: "{\"userName\":\"a\",\"name\":{\"givenName\":\"b\"}}\n",
 			header: `["userName" "name"]`, rows: []string{`1@1 [] {"userName":"a","name":{"givenName":"b"}}`},
 		},
+		{
+			name: "resources by an array of objects", file: "x.jsonl", text: "{\"userName\":\"a\",\"emails\":[{\"value\":\"b\"}]}\n",
+			header: `["userName" "emails"]`, rows: []string{`1@1 [] {"userName":"a","emails":[{"value":"b"}]}`},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -289,6 +293,7 @@ func TestOpenFaults(t *testing.T) {
 		{"Cyrillic", "x.csv", "a\n\xcf\xf0\xe8\xe2\xe5\xf2\n", Options{}, "x.csv:2: the text is not UTF-8 and does not look like Windows-1252 or Latin-1 (name its encoding with --encoding, for example windows-1251, shift_jis or gb18030)"},
 		{"unknown encoding", "x.csv", "a\n", Options{Encoding: "klingon"}, `x.csv: unknown encoding "klingon"`},
 		{"unknown format", "x.csv", "a\n", Options{Format: "xlsx"}, `unknown format "xlsx": csv, tsv and jsonl are known`},
+		{"no delimiter", "x.csv", "a\n", Options{Delimiter: '"'}, `'"' cannot be a delimiter`},
 		{"no text in the header", "x.csv", "a,b\x00\n", Options{}, "x.csv:1:4: NUL byte (the file is damaged, or no text)"},
 	}
 	for _, tt := range tests {
@@ -384,9 +389,9 @@ func TestOffset(t *testing.T) {
 
 func TestStopping(t *testing.T) {
 	for _, name := range []string{"x.csv", "x.jsonl"} {
-		text := "a\n" + strings.Repeat("1\n", 50_000)
+		text := "a\n" + strings.Repeat("1\n", 500_000)
 		if name == "x.jsonl" {
-			text = strings.Repeat("{\"a\":1}\n", 50_000)
+			text = strings.Repeat("{\"a\":1}\n", 100_000)
 		}
 		t.Run(name+" by break", func(t *testing.T) {
 			r, err := open(t, name, []byte(text), Options{})
@@ -398,6 +403,9 @@ func TestStopping(t *testing.T) {
 				if n++; n == 3 {
 					break
 				}
+			}
+			if r.stream.read > r.Size()/2 {
+				t.Errorf("after 3 rows, %d of %d bytes were read", r.stream.read, r.Size())
 			}
 			goleak.VerifyNone(t)
 		})
@@ -443,6 +451,7 @@ func TestLongRecords(t *testing.T) {
 	tests := []struct{ name, text, message string }{
 		{"a long line", "a,b\n1,2\n" + long + ",2\n3,4\n", "x.csv:3: the line is longer than 16 MiB"},
 		{"a quote over many lines", "a,b\n1,2\n3,\"4\n" + strings.Repeat("5,6\n", maxRecordLines+10), "x.csv:3:3: the double quote that opens here is not closed" + unclosedHint},
+		{"a quote over much text", "a,b\n1,2\n3,\"4\n" + strings.Repeat(strings.Repeat("x", 1<<20)+",6\n", 18), "x.csv:3:3: the double quote that opens here is not closed" + unclosedHint},
 		{"a quote before a long line", "a,b\n1,2\n3,\"4\n" + long + "\n", "x.csv:3:3: the double quote that opens here is not closed" + unclosedHint},
 	}
 	for _, tt := range tests {
