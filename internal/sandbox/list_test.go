@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // names lists what a query finds, by the key attribute.
@@ -287,5 +288,46 @@ func TestManyDeletes(t *testing.T) {
 	b.user(`"userName":"last"`)
 	if last := b.names("/Users", "startIndex", fmt.Sprint(len(want)+1)); !slices.Equal(last, []string{"last"}) {
 		t.Errorf("after the last page: %q", last)
+	}
+}
+
+// Look-ups and pages cost the same with 100 and with 20,000 people. The least
+// of many runs is compared, which other work on the machine hardly disturbs; a
+// search over everybody would be two hundred times as dear.
+func TestCostDoesNotGrow(t *testing.T) {
+	least := func(s *Sandbox, path string) time.Duration {
+		best := time.Hour
+		for range 40 {
+			r, _ := http.NewRequest("GET", "http://sandbox/scim/v2"+path, nil)
+			rec := &recorder{}
+			began := time.Now()
+			s.ServeHTTP(rec, r)
+			best = min(best, time.Since(began))
+			if rec.answer.status != 200 {
+				t.Fatalf("%s: %s", path, rec.answer.body)
+			}
+		}
+		return best
+	}
+	small, large := open(t, Options{Seed: 100}), open(t, Options{Seed: 20_000})
+	paths := func(b *box) []string {
+		last := b.dir.users.slots[len(b.dir.users.slots)-1].rev
+		group := b.dir.groups.slots[len(b.dir.groups.slots)-1].rev
+		return []string{
+			"/Users/" + last.id,
+			"/Users?filter=" + url.QueryEscape(`userName eq "`+strings.ToUpper(last.key)+`"`),
+			"/Users?filter=" + url.QueryEscape(`externalId eq "`+last.external+`"`),
+			"/Users?filter=" + url.QueryEscape(`id eq "`+last.id+`" and active eq true`),
+			"/Groups?filter=" + url.QueryEscape(`displayName eq "`+group.key+`"`),
+			fmt.Sprint("/Users?count=5&startIndex=", len(b.dir.users.slots)-10),
+			fmt.Sprint("/Users?count=5&filter=active%20eq%20false&startIndex=", b.dir.users.inactive.n-4),
+		}
+	}
+	many := paths(large)
+	for i, path := range paths(small) {
+		few, lots := least(small.Sandbox, path), least(large.Sandbox, many[i])
+		if lots > 10*few {
+			t.Errorf("%s takes %s with 100 people, %s with 20,000", path, few, lots)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -96,8 +95,7 @@ func (q *request) params() params {
 }
 
 func (q *request) checkBody() error {
-	var tooLarge *http.MaxBytesError
-	if len(q.body) > q.maxBody || errors.As(q.bodyErr, &tooLarge) {
+	if len(q.body) > q.maxBody {
 		return refuse(413, "", "Maximum bytes: %d", q.maxBody)
 	}
 	if q.bodyErr != nil {
