@@ -224,14 +224,14 @@ func (r *rowMapper) applies(f *field) bool {
 }
 
 func (r *rowMapper) value(f *field, row *rows.Row) (value, error) {
-	clear := r.mp.m.clear
+	token := r.mp.m.clear
 	switch {
 	case f.program != nil:
 		v, err := r.run(f.program)
 		if err != nil {
 			return value{}, err
 		}
-		return f.ofValue(v, clear)
+		return f.ofValue(v, token)
 	case f.constant != nil:
 		if _, ok := f.constant.(clearedConstant); ok {
 			return value{state: cleared}, nil
@@ -240,9 +240,9 @@ func (r *rowMapper) value(f *field, row *rows.Row) (value, error) {
 	case f.column < 0:
 		return f.blank(), nil
 	case f.secret && f.column < len(row.Cells):
-		return f.ofText(row.Cells[f.column], clear)
+		return f.ofText(row.Cells[f.column], token)
 	}
-	return f.ofText(r.mp.cells[f.column], clear)
+	return f.ofText(r.mp.cells[f.column], token)
 }
 
 // run evaluates an expression on the row.

@@ -62,7 +62,7 @@ func newCSVSource(r *Reader) *csvSource {
 // read gives csv a line at a time, so that it never reads ahead of the record.
 func (s *csvSource) read(p []byte) (int, error) {
 	if len(s.line) == 0 {
-		if s.lines.recordSize() > maxRecord || s.lines.line-s.lines.at >= maxRecordLines {
+		if s.lines.recordSize() > s.lines.max || s.lines.line-s.lines.at >= maxRecordLines {
 			s.runaway = true
 			return 0, errTooLong
 		}
