@@ -114,7 +114,9 @@ type exportRun struct {
 }
 
 func (o *exportOptions) execute(ctx context.Context, s streams) error {
-	o.target.fromEnvironment()
+	if err := o.target.fillIn(); err != nil {
+		return err
+	}
 	if err := o.validate(); err != nil {
 		return err
 	}

@@ -44,7 +44,9 @@ type importRun struct {
 
 // execute runs an import or a plan.
 func (o *importOptions) execute(ctx context.Context, s streams) error {
-	o.target.fromEnvironment()
+	if err := o.target.fillIn(); err != nil {
+		return err
+	}
 	return (&importRun{importOptions: o, s: s, meter: &pipeline.Meter{}}).execute(ctx)
 }
 

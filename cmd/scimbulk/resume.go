@@ -21,6 +21,7 @@ import (
 var notResumed = map[string]bool{
 	"run-dir": true, "progress": true, "json": true, "quiet": true, "yes": true, "max-duration": true, "help": true,
 	"url": true, "region": true, "sandbox": true, "provider": true, "token-file": true, "token-url": true, "insecure-http": true,
+	"target": true, "config": true,
 }
 
 // args is the command line that makes the same run from any folder. Secrets are

@@ -81,7 +81,8 @@ server is the second. Without one, --sandbox is a directory to try things on.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
-		newImport(s), newPlan(s), newExport(s), newResume(s), newSandbox(s), newVersion(s),
+		newImport(s), newPlan(s), newExport(s), newResume(s),
+		newGet(s), newTarget(s), newSandbox(s), newVersion(s),
 	)
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
 	return root

@@ -22,9 +22,12 @@ import (
 // later export see the same ones.
 var defaultSandbox = filepath.Join(".scimbulk", "sandbox")
 
+const defaultTimeout = 30 * time.Second
+
 // targetOptions say which directory a command talks to, and how.
 type targetOptions struct {
 	url, region, sandbox, provider string
+	name, config                   string
 	tokenFile, tokenURL            string
 	insecureHTTP                   bool
 	workers                        int
@@ -33,20 +36,49 @@ type targetOptions struct {
 }
 
 func (t *targetOptions) bind(f *pflag.FlagSet) {
-	f.StringVar(&t.url, "url", "", "base `URL` to which /Users is appended (SCIMBULK_URL)")
-	f.StringVar(&t.region, "region", "", "Genesys Cloud `region` or domain: us-east-1, mypurecloud.com, … (GENESYSCLOUD_REGION)")
+	t.bindReader(f)
+	f.IntVar(&t.workers, "workers", 0, "rows or pages in hand at a time (default: the provider's, genesys 4, else 16)")
+	f.Float64Var(&t.rate, "rate", 0, "most `requests` a second (0: as fast as the directory allows)")
+}
+
+// bindReader binds the flags of a command that asks a few questions.
+func (t *targetOptions) bindReader(f *pflag.FlagSet) {
+	t.bindAddress(f)
 	f.StringVar(&t.sandbox, "sandbox", "", "the embedded directory, its people kept in `DIR`")
 	f.Lookup("sandbox").NoOptDefVal = defaultSandbox
+	f.StringVar(&t.name, "target", "", "a `NAME` that scimbulk target add has given to a directory (SCIMBULK_TARGET)")
+	bindConfig(f, &t.config)
+	f.BoolVar(&t.insecureHTTP, "insecure-http", false, "allow plain http:// to other hosts than this one")
+	f.DurationVar(&t.timeout, "timeout", defaultTimeout, "how long a request may take")
+}
+
+// bindAddress binds what a named target may hold beside its pace.
+func (t *targetOptions) bindAddress(f *pflag.FlagSet) {
+	f.StringVar(&t.url, "url", "", "base `URL` to which /Users is appended (SCIMBULK_URL)")
+	f.StringVar(&t.region, "region", "", "Genesys Cloud `region` or domain: us-east-1, mypurecloud.com, … (GENESYSCLOUD_REGION)")
 	f.StringVar(&t.provider, "provider", "", "provider `profile`: rfc, genesys (SCIMBULK_PROVIDER; default: known from the host, else rfc)")
 	f.StringVar(&t.tokenFile, "token-file", "", "`file` with the bearer token (else SCIMBULK_TOKEN)")
 	f.StringVar(&t.tokenURL, "token-url", "", "OAuth 2 token `URL`, with SCIMBULK_CLIENT_ID and SCIMBULK_CLIENT_SECRET")
-	f.BoolVar(&t.insecureHTTP, "insecure-http", false, "allow plain http:// to other hosts than this one")
-	f.IntVar(&t.workers, "workers", 0, "rows or pages in hand at a time (default: the provider's, genesys 4, else 16)")
-	f.Float64Var(&t.rate, "rate", 0, "most `requests` a second (0: as fast as the directory allows)")
-	f.DurationVar(&t.timeout, "timeout", 30*time.Second, "how long a request may take")
 }
 
-// fromEnvironment fills in what the command line leaves open.
+// fillIn settles what the command line leaves open, by the named target and the
+// environment.
+func (t *targetOptions) fillIn() error {
+	if t.name == "" && t.url == "" && t.region == "" && t.sandbox == "" {
+		t.name = os.Getenv("SCIMBULK_TARGET")
+	}
+	if t.name != "" {
+		if t.url != "" || t.region != "" || t.sandbox != "" {
+			return usagef("--target, --url, --region and --sandbox name different directories: give one of them")
+		}
+		if err := t.fromConfig(); err != nil {
+			return err
+		}
+	}
+	t.fromEnvironment()
+	return nil
+}
+
 func (t *targetOptions) fromEnvironment() {
 	if t.url == "" && t.region == "" && t.sandbox == "" {
 		if t.url = os.Getenv("SCIMBULK_URL"); t.url == "" {
@@ -58,7 +90,7 @@ func (t *targetOptions) fromEnvironment() {
 	}
 }
 
-var errNoTarget = errors.New(`no directory given: name one with --url or --region, or try it out on the embedded one:
+var errNoTarget = errors.New(`no directory given: name one with --url, --region or --target, or try it out on the embedded one:
   scimbulk import FILE --sandbox`)
 
 func (t *targetOptions) validate() []error {
