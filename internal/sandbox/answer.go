@@ -10,7 +10,7 @@ import (
 type severance int
 
 const (
-	whole     severance = iota
+	intact    severance = iota
 	reset               // the connection is reset, nothing is answered
 	truncated           // half of the body arrives
 )

@@ -9,47 +9,50 @@ import (
 // that the RFC's own rule applies.
 type dialect struct {
 	name     string
-	base     string // where the resources are found, as the directory names itself
+	base     string // where the directory says that it is
 	user     *resourceType
 	group    *resourceType
-	pageSize int // when the client names none
-	pageCap  int
+	pageSize int      // when the client names none
+	pageCap  int      // most resources in a page
+	maxBody  int      // bytes; larger bodies get 413
+	quota    *limiter // what is counted without --rate-limit
 
-	maxBody       int    // bytes; larger bodies get 413
-	noCursors     bool   // RFC 9865 is not known
-	noSorting     bool   // sortBy is not looked at
-	firstParam    bool   // of a repeated parameter only the first counts
-	keepsIdentity bool   // a PUT that leaves out userName, displayName or active keeps them
-	foldPaths     bool   // /users is /Users
-	relative      bool   // meta.location starts with the path, not with the host
-	quotedVersion bool   // meta.version is the ETag itself; else the ETag without quotes
-	bareFilters   bool   // filter values need no quotes
-	needSchemas   bool   // a body without schemas is refused
-	hidesInactive bool   // listings show active users only, unless asked
+	// Requests.
+	foldPaths   bool // /users is /Users
+	needSchemas bool // a body without schemas is refused
+	noCursors   bool // RFC 9865 is not known
+	noSorting   bool // sortBy is not looked at
+	firstParam  bool // of a repeated parameter only the first counts
+	bareFilters bool // filter values need no quotes
+
+	// Answers.
+	relative      bool     // locations start with the path, not with the host
+	quotedVersion bool     // meta.version is the ETag; else the ETag without its quotes
+	shortMeta     bool     // meta has no created
+	hidesMembers  bool     // groups show no members
+	alwaysShown   []string // whatever attributes and excludedAttributes say
+	correlation   string   // header that carries the context id
+
+	// Resources.
 	managerRef    string // what stands before a manager's id in $ref
 	managerName   bool   // a manager is shown with displayName
 	strictManager bool   // a manager must exist
-	alwaysShown   []string
-	shortMeta     bool     // meta has no created
-	softDelete    bool     // a deleted user is kept out of sight
-	keepsKeys     bool     // the userName of a deleted user stays taken
-	revives       bool     // creating a deleted user's userName brings the user back
-	mirrorsEmail  bool     // the e-mail address of type other is the userName
-	hidesMembers  bool     // groups show no members
-	correlation   string   // header that carries the context id
-	quota         *limiter // what is counted without --rate-limit
+	mirrorsEmail  bool   // the e-mail address of type other is the userName
+	keepsIdentity bool   // a PUT that leaves out userName, displayName or active keeps them
+	softDelete    bool   // a deleted user is kept out of sight
+	keepsKeys     bool   // the userName of a deleted user stays taken
+	revives       bool   // creating a deleted user's userName brings the user back
 
-	mismatch func(rev *revision) error // a version that is not the current one
-
-	seedMore     func(doc *object, dc dice, i int) // what seeded people have beside the ordinary
-	scope        func(t *resourceType) scope       // where a filter names things
-	revive       func(dead, doc *object) *object   // what a create makes of a deleted user
-	normalise    func(d *directory, dr draft) error
-	checkList    func(q *request, t *resourceType, l *listing) error
-	failure      func(p *problem, contextID string) []byte
-	plainError   func(p *problem) bool // whether an error's body is no SCIM message
+	operation    func(q *request, t *resourceType) error             // refuses what there is not, or what the token may not
+	scope        func(t *resourceType) scope                         // where a filter's names are looked up
+	checkList    func(q *request, t *resourceType, l *listing) error // holds listings to the documented ones
+	normalise    func(d *directory, dr draft) error                  // the rules for a resource that is written
+	revive       func(dead, doc *object) *object                     // what a create makes of a deleted user
+	seedMore     func(doc *object, dc dice, i int)                   // what seeded people have beside the ordinary
+	mismatch     func(rev *revision) error                           // If-Match is not the current version
+	failure      func(p *problem, contextID string) []byte           // the body of an error
+	plainError   func(p *problem) bool                               // whether that body is no SCIM message
 	quotaHeaders func(a *answer, q quota)
-	operation    func(q *request, t *resourceType) error // refuses what the dialect does not have
 }
 
 // bases are the paths that every dialect answers under, longest first.

@@ -58,12 +58,3 @@ func (o *order) at(k int) int {
 	}
 	return pos
 }
-
-// rank counts the members before slot.
-func (o *order) rank(slot int) int {
-	sum := int32(0)
-	for i := min(slot, len(o.in)); i > 0; i -= i & -i {
-		sum += o.tree[i]
-	}
-	return int(sum)
-}

@@ -41,7 +41,7 @@ func (s *Sandbox) exchange(q *request) answer {
 	}
 	s.label(q, &a, limits)
 	s.disguise(q, &a)
-	if len(a.body) > 0 && a.sever == whole && s.faults.hit("truncate") {
+	if len(a.body) > 0 && a.sever == intact && s.faults.hit("truncate") {
 		a.sever = truncated
 	}
 	return a
