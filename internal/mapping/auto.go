@@ -9,23 +9,28 @@ import (
 
 // Auto is the mapping of a file that has none: a header that is a SCIM path
 // maps to it, a well-known one by the table. resource is the flag's value; ""
-// is known by the columns.
-func Auto(header []string, nested bool, resource string) *File {
+// is known by the columns. The columns are mapped when Compile knows the
+// directory's schema.
+func Auto(header []string, _ bool, resource string) *File {
 	f := &File{auto: true}
 	f.resource.s = resource
 	if resource == "" && looksLikeGroups(header) {
 		f.resource.s = "Group"
 	}
-	if nested {
-		return f
-	}
-	a := autoMapper{f: f, header: header, schema: scim.Builtin(firstOf(f.resource.s, "User")), taken: map[string]bool{}}
-	if a.schema != nil {
-		a.mapPaths()
-		a.mapKnown()
+	return f
+}
+
+// mapHeader makes the entries of an automatic mapping.
+func (c *compiler) mapHeader() {
+	file := *c.File // which other headers may be compiled with
+	c.File = &file
+	a := autoMapper{f: c.File, header: c.m.header, schema: c.m.schema, taken: map[string]bool{}}
+	a.mapPaths()
+	a.mapKnown()
+	if !strings.EqualFold(c.matchPath(), "id") {
 		a.mapUserName()
 	}
-	return f
+	c.m.notes = append(c.m.notes, a.notes...)
 }
 
 // looksLikeGroups says whether the columns are those of groups: displayName
@@ -42,6 +47,7 @@ type autoMapper struct {
 	header []string
 	schema *scim.ResourceSchema
 	taken  map[string]bool // paths, and columns by number
+	notes  []string
 }
 
 func columnKey(i int) string { return "#" + string(rune(i)) }
@@ -115,14 +121,14 @@ func (a *autoMapper) addKnown(i int, k known) {
 // mapUserName takes the e-mail address for the user name where no column says
 // another: that is what such files mean.
 func (a *autoMapper) mapUserName() {
-	if a.schema.Resource != "User" || a.taken["username"] || a.taken["id"] {
+	if a.schema.Resource != "User" || a.taken["username"] {
 		return
 	}
 	const email = `emails[type eq "work"].value`
 	for _, e := range a.f.entries {
 		if e.path.s == email {
 			a.f.entries = append(a.f.entries, entry{path: text{s: "userName"}, auto: true, index: e.index})
-			a.f.notes = append(a.f.notes, `userName is taken from column "`+a.header[e.index]+`"`)
+			a.notes = append(a.notes, `userName is taken from column "`+a.header[e.index]+`"`)
 			return
 		}
 	}

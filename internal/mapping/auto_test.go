@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"scimbulk/internal/rows"
+	"scimbulk/internal/scim"
 )
 
 // TestAuto maps the headers of the user files of well-known systems, each with
@@ -75,6 +76,13 @@ func TestAuto(t *testing.T) {
 			unmapped: []string{"extension"}, notes: []string{`userName is taken from column "email"`},
 		},
 		{
+			name: "an id and an address", csv: "id,Email\n7,ann@x", match: "id", key: "7", want: []string{`emails[type eq "work"].value = "ann@x"`},
+		},
+		{
+			name: "an id and an address, matched by name", csv: "id,Email\n7,ann@x", opts: Options{Match: "userName"}, match: "userName", key: "ann@x",
+			want: []string{`emails[type eq "work"].value = "ann@x"`, `userName = "ann@x"`}, readOnly: []string{"id"}, notes: []string{`userName is taken from column "Email"`},
+		},
+		{
 			name: "a change set", csv: "op,userName,active\ndeactivate,ann,true", match: "userName", key: "ann", want: []string{`userName = "ann"`},
 		},
 		{
@@ -114,5 +122,31 @@ func TestAuto(t *testing.T) {
 				t.Error("a password is mapped that nobody asked for")
 			}
 		})
+	}
+}
+
+// TestAutoKnowsTheDirectory maps a column of an extension that only this
+// directory has, and leaves one that it has not.
+func TestAutoKnowsTheDirectory(t *testing.T) {
+	own := scim.Schema{ID: "urn:acme:params:scim:schemas:extension:badge:2.0:User", Attributes: []scim.Attribute{{Name: "badge", Type: "integer"}}}
+	core := scim.Builtin("User").Core
+	schema := scim.NewResourceSchema("User", []scim.Schema{core, own})
+	header := []string{"userName", own.ID + ":badge", "enterprise:department", "Department"}
+	f := Auto(header, false, "")
+	for range 2 { // compiling changes nothing of the file
+		m, err := f.Compile(header, false, Options{Schema: func(string) *scim.ResourceSchema { return schema }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, err := m.NewMapper().Map(&rows.Row{Cells: []string{"ann", "007", "x", "y"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{`userName = "ann"`, own.ID + ":badge = 7"}, showRecord(rec)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"enterprise:department", "Department"}, m.Unmapped()); diff != "" {
+			t.Error(diff)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func (f *File) Compile(header []string, nested bool, o Options) (*Mapping, error
 	if c.faults.file == "" {
 		c.faults.file = o.Input
 	}
-	c.m = &Mapping{input: o.Input, header: header, nested: nested, match: -1, notes: slices.Clone(f.notes)}
+	c.m = &Mapping{input: o.Input, header: header, nested: nested, match: -1}
 	c.settings()
 	if c.m.schema == nil {
 		return nil, c.faults.err()
@@ -36,9 +36,13 @@ func (f *File) Compile(header []string, nested bool, o Options) (*Mapping, error
 	if !nested && !c.auto && !c.listed {
 		c.faults.add(position{}, "the file maps no attributes", "name them under attributes:")
 	}
-	if nested {
+	switch {
+	case nested:
 		c.wholeResources()
-	} else {
+	case c.auto:
+		c.mapHeader()
+		c.attributes()
+	default:
 		c.attributes()
 	}
 	c.setMatch()

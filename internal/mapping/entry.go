@@ -40,9 +40,7 @@ func (c *compiler) setTarget(f *field, e *entry) {
 	}
 	t, err := c.m.schema.Resolve(path)
 	if err != nil {
-		if !e.auto { // a directory without an extension has no use for its columns: they are unmapped
-			c.pathFault(e, err)
-		}
+		c.pathFault(e, err)
 		return
 	}
 	if t.ReadOnly() && !c.isMatchID(t) {

@@ -24,7 +24,6 @@ type File struct {
 	region     text
 	entries    []entry
 	listed     bool // there are attributes, whatever they are
-	notes      []string
 }
 
 // text is a scalar of the file.
