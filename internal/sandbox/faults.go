@@ -32,7 +32,7 @@ func Faults() []FaultInfo {
 		// The connection and the server behind it.
 		{"throttle", chance, "answer 429 although there is no quota, or quota left"},
 		{"locked", chance, "answer 423 with Retry-After"},
-		{"retry-after", "fraction|date|zero|none|short|epoch|iso|milliseconds", "the form that Retry-After takes; short names less time than it takes"},
+		{"retry-after", "fraction|date|zero|none|short|epoch|iso|ms", "the form that Retry-After takes; short names less time than it takes"},
 		{"no-quota-headers", "", "leave the quota headers out"},
 		{"quota-headers", "epoch|iso|okta|ietf", "the form of the quota headers: reset as epoch seconds or ISO 8601, X-Rate-Limit-*, or RateLimit"},
 		{"5xx-before-commit", chance, "answer a write with 500 or 503, change nothing"},

@@ -516,7 +516,7 @@ func TestFaultForms(t *testing.T) {
 			{"retry-after=short", "/Users", "Retry-After", "5"},
 			{"retry-after=epoch", "/Users", "Retry-After", epoch(10 * time.Second)},
 			{"retry-after=iso", "/Users", "Retry-After", now.Add(10 * time.Second).Format(time.RFC3339)},
-			{"retry-after=milliseconds", "/Users", "Retry-After", "10000"},
+			{"retry-after=ms", "/Users", "Retry-After", "10000"},
 			{"quota-headers=epoch", "/Users", "X-RateLimit-Reset", epoch(10 * time.Second)},
 			{"quota-headers=iso", "/Users", "X-RateLimit-Reset", now.Add(10 * time.Second).Format("2006-01-02T15:04Z")},
 			{"quota-headers=okta", "/Users", "X-Rate-Limit-Reset", epoch(10 * time.Second)},

@@ -201,6 +201,12 @@ func TestGenesysUserRules(t *testing.T) {
 	if names := memberNames(b.call("GET", path+"?attributes=title", "").doc); !slices.Equal(names, []string{"schemas", "id", "userName", "active", "meta.resourceType", "meta.lastModified", "meta.location", "meta.version"}) {
 		t.Errorf("attributes=title shows %q", names)
 	}
+	for _, proficiency := range []string{"2.5", "4.0"} {
+		got = b.call("PATCH", path, patchBody(`{"op":"add","path":"`+purecloudURN+`:routingSkills","value":[{"name":"Billing","proficiency":`+proficiency+`}]}`)).want(t, 200, "")
+	}
+	if skills := got.at(purecloudURN + "/routingSkills"); skills != `[{"name":"Billing","proficiency":4.0}]` {
+		t.Errorf("a skill that is added again: %s", skills)
+	}
 	b.call("PATCH", path, patchBody(`{"op":"replace","path":"active","value":false}`)).want(t, 200, "")
 	got = b.call("PUT", path, `{"title":"Countess"}`).want(t, 200, "")
 	if got.at("userName") != "love@example.com" || got.at("active") != "false" || got.at("title") != "Countess" || got.at("roles") != "" {

@@ -190,32 +190,48 @@ func (p *patcher) putValues(tgt target, op string, v any) error {
 	return nil
 }
 
-// appendNew adds the values that are not there yet: adding what is present
-// changes nothing (RFC 7644 §3.5.2.1).
+// appendNew adds the values that are not there yet. Adding what is present
+// changes nothing (RFC 7644 §3.5.2.1), but for what the new value says beside.
 func (a *attribute) appendNew(old, fresh []any) []any {
-	seen := make(map[string]bool, len(old))
-	for _, e := range old {
-		seen[a.identity(e)] = true
+	place := make(map[string]int, len(old))
+	for i, e := range old {
+		place[a.identity(e)] = i
 	}
 	for _, e := range fresh {
-		if id := a.identity(e); !seen[id] {
-			seen[id] = true
+		id := a.identity(e)
+		i, there := place[id]
+		if !there {
+			place[id] = len(old)
 			old = append(old, e)
+			continue
+		}
+		if o, ok := old[i].(*object); ok {
+			merge(o, e.(*object))
 		}
 	}
 	return old
 }
 
-// identity is the text by which two values of an attribute are the same. A
-// member is its id, whatever its label; a primary that is false says no more
-// than none.
+// identity is the text by which two values of an attribute are the same. No
+// two may have the same type and value (RFC 7643 §2.4), a member is its id, and
+// what has a name or an authority has it once.
 func (a *attribute) identity(e any) string {
 	o, ok := e.(*object)
 	if !ok {
 		return string(appendJSON(nil, e))
 	}
-	if v := a.sub("value"); v != nil && v.Mutability == "immutable" {
+	value := a.sub("value")
+	switch {
+	case a.sub("authority") != nil:
+		return o.text("authority")
+	case value == nil && a.sub("name") != nil:
+		return o.text("name")
+	case value != nil && value.Mutability == "immutable":
 		return o.text("value")
+	case value != nil && value.CaseExact:
+		return fold(o.text("type")) + "\x00" + o.text("value")
+	case value != nil:
+		return fold(o.text("type") + "\x00" + o.text("value"))
 	}
 	sorted := slices.DeleteFunc(slices.Clone(o.members), func(m member) bool {
 		return m.name == "primary" && m.value == false

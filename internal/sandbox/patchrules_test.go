@@ -27,6 +27,8 @@ func TestPatchRules(t *testing.T) {
 			map[string]string{"emails/0/value": "n@x", "emails/1/value": ""}},
 		{"one value without its array", `{"op":"add","path":"emails","value":{"value":"n@x"}}`, map[string]string{"emails/2/value": "n@x"}},
 		{"a value that is there", `{"op":"add","path":"emails","value":[{"value":"h@x","type":"home"}]}`, map[string]string{"emails/2/value": ""}},
+		{"a value that is there, now primary", `{"op":"add","path":"emails","value":[{"value":"h@x","type":"home","primary":true}]}`,
+			map[string]string{"emails/0/primary": "false", "emails/1/primary": "true", "emails/2": ""}},
 		{"a new primary clears the old", `{"op":"add","path":"emails","value":[{"value":"n@x","primary":true}]}`,
 			map[string]string{"emails/0/primary": "false", "emails/2/primary": "true"}},
 		{"primary by filter clears the old", `{"op":"replace","path":"emails[type eq \"home\"].primary","value":true}`,

@@ -292,7 +292,7 @@ func (s *Sandbox) retryAfter(text string) string {
 		return strconv.FormatInt(time.Now().Unix()+int64(n), 10)
 	case "iso":
 		return time.Now().Add(time.Duration(n) * time.Second).UTC().Format(time.RFC3339)
-	case "milliseconds":
+	case "ms":
 		return strconv.Itoa(1000 * n)
 	}
 	return text
