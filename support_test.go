@@ -75,7 +75,10 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(binary(t), args...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "SCIMBULK_TOKEN=sandbox"}
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "SCIMBULK_TOKEN=sandbox",
+		"GORACE=atexit_sleep_ms=0", // the race detector waits a second at every exit
+	}
 	return cmd
 }
 

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 // copySamples gives each script the samples of the repository, in a folder that
 // it may write to.
 func copySamples(env *testscript.Env) error {
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector waits a second at every exit
 	return os.CopyFS(filepath.Join(env.WorkDir, "samples"), os.DirFS(filepath.Join("..", "..", "samples")))
 }
 
