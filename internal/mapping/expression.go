@@ -27,8 +27,9 @@ const (
 )
 
 // identifiers are the names by which expressions know the columns: lower case,
-// runs of other characters as one underscore. Of several columns with one
-// name, the first has it. "" is a column without a name of its own.
+// runs of other characters as one underscore, which at the ends can be left
+// out. Of several columns with one name, the first has it. "" is a column
+// without a name of its own.
 func identifiers(header []string) []string {
 	names, seen := make([]string, len(header)), map[string]bool{}
 	for i, h := range header {
@@ -42,20 +43,29 @@ func identifiers(header []string) []string {
 }
 
 func identifier(header string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(norm.NFC.String(header)) {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
-			b.WriteByte('_')
-		}
-	}
-	name := strings.TrimSuffix(b.String(), "_")
+	name := strings.Trim(words(header), "_")
 	if name != "" && unicode.IsDigit([]rune(name)[0]) {
 		name = "_" + name
 	}
 	return name
+}
+
+// words is a header in lower case with each run of other characters as one
+// underscore, at its ends too.
+func words(header string) string {
+	var b strings.Builder
+	other := false
+	for _, r := range strings.ToLower(norm.NFC.String(header)) {
+		letter := unicode.IsLetter(r) || unicode.IsDigit(r)
+		switch {
+		case letter:
+			b.WriteRune(r)
+		case !other:
+			b.WriteByte('_')
+		}
+		other = !letter
+	}
+	return b.String()
 }
 
 // expressions compiles expressions against one header.
@@ -146,7 +156,7 @@ func (v *columnVisitor) identifier(n *ast.IdentifierNode) {
 		return
 	}
 	for i, name := range v.e.names {
-		if name != "" && name == n.Value {
+		if name != "" && (name == n.Value || n.Value == words(v.e.header[i])) {
 			v.read = append(v.read, i)
 			n.Value = v.e.keys[i]
 			return

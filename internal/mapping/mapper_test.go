@@ -394,3 +394,19 @@ func TestMappingFileForms(t *testing.T) {
 		})
 	}
 }
+
+func TestIdentifiers(t *testing.T) {
+	header := []string{"First Name", "E-Mail (work)", "#Id", "2nd Phone", "Größe", "", "a__b", "FIRST-NAME", "Re\u0301sume\u0301"}
+	want := []string{"first_name", "e_mail_work", "id", "_2nd_phone", "größe", "", "a_b", "", "r\u00e9sum\u00e9"}
+	if diff := cmp.Diff(want, identifiers(header)); diff != "" {
+		t.Error(diff)
+	}
+	m, err := compileText("attributes:\n  userName: =first_name + e_mail_work + e_mail_work_ + id + _id + _2nd_phone + größe + a_b + r\u00e9sum\u00e9\n", header, false, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := m.NewMapper().Map(&rows.Row{Cells: []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"}})
+	if err != nil || rec.Key != "122334579" {
+		t.Errorf("%q, %v", rec.Key, err)
+	}
+}
