@@ -27,7 +27,7 @@ type Options struct {
 // another.
 const DefaultClearToken = "#N/A"
 
-// ops are the operations that a row can ask for (DESIGN section 3).
+// ops are the operations that a row can ask for.
 var ops = [...]string{"upsert", "create", "patch", "replace", "delete", "deactivate"}
 
 // Mapping is a mapping compiled against a header. It is safe for concurrent
