@@ -12,7 +12,9 @@ import (
 
 // auditFile is the ground truth: a line for each change, in the order of the
 // changes, and a line for each request. A line has reached the kernel before
-// its request is answered. A nil auditFile records nothing.
+// its request is answered; a change's line never before the change itself, so
+// that a killed process leaves no line for what did not happen. A nil
+// auditFile records nothing.
 type auditFile struct {
 	mu    sync.Mutex
 	lines []byte
@@ -32,59 +34,65 @@ func openAudit(path string) (*auditFile, error) {
 	return &auditFile{file: f}, nil
 }
 
-// commit records a change; the directory's lock gives it its place.
-func (a *auditFile) commit(op string, t *resourceType, rev *revision) {
-	if a == nil {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.begin("commit")
-	a.field("op", op)
-	a.field("resource", t.name)
-	a.field("id", rev.id)
-	a.field("key", rev.key)
-	a.lines = append(a.lines, "}\n"...)
+// auditLine is a line in the making.
+type auditLine []byte
+
+func newAuditLine(kind string) auditLine {
+	l := append(make(auditLine, 0, 256), `{"kind":"`...)
+	l = append(l, kind...)
+	return append(l, '"').field("t", time.Now().UTC().Format(time.RFC3339Nano))
 }
 
-// request records an exchange and writes everything recorded so far.
+func (l auditLine) field(name, value string) auditLine {
+	l = append(l, `,"`...)
+	l = append(l, name...)
+	l = append(l, `":`...)
+	return appendString(l, value)
+}
+
+func (l auditLine) end() auditLine { return append(l, "}\n"...) }
+
+// record notes a change. The directory's lock gives it its place; with a store
+// it waits there until the change is written.
+func (d *directory) record(op string, t *resourceType, rev *revision) {
+	if d.audit == nil {
+		return
+	}
+	l := newAuditLine("commit").field("op", op).field("resource", t.name).field("id", rev.id).field("key", rev.key).end()
+	if d.store != nil {
+		d.store.note(l)
+		return
+	}
+	d.audit.add(l)
+}
+
+// add queues lines.
+func (a *auditFile) add(l auditLine) {
+	a.mu.Lock()
+	a.lines = append(a.lines, l...)
+	a.mu.Unlock()
+}
+
+// request records an exchange and writes everything queued so far.
 func (a *auditFile) request(q *request, status int) error {
 	if a == nil {
 		return nil
 	}
-	a.mu.Lock()
-	a.begin("request")
-	a.field("method", q.r.Method)
-	a.field("path", q.r.URL.Path)
-	a.field("query", q.r.URL.RawQuery)
-	a.lines = append(a.lines, `,"status":`...)
-	a.lines = strconv.AppendInt(a.lines, int64(status), 10)
+	l := newAuditLine("request").field("method", q.r.Method).field("path", q.r.URL.Path).field("query", q.r.URL.RawQuery)
+	l = strconv.AppendInt(append(l, `,"status":`...), int64(status), 10)
 	if len(q.body) > 0 {
 		sum := sha256.Sum256(q.body)
-		a.field("body_sha256", hex.EncodeToString(sum[:]))
+		l = l.field("body_sha256", hex.EncodeToString(sum[:]))
 	}
-	a.lines = append(a.lines, "}\n"...)
-	a.mu.Unlock()
+	a.add(l.end())
 	return a.flush()
 }
 
-// begin and field are called with mu held.
-func (a *auditFile) begin(kind string) {
-	a.lines = append(a.lines, `{"kind":"`...)
-	a.lines = append(a.lines, kind...)
-	a.lines = append(a.lines, '"')
-	a.field("t", time.Now().UTC().Format(time.RFC3339Nano))
-}
-
-func (a *auditFile) field(name, value string) {
-	a.lines = append(a.lines, `,"`...)
-	a.lines = append(a.lines, name...)
-	a.lines = append(a.lines, `":`...)
-	a.lines = appendString(a.lines, value)
-}
-
-// flush returns when every line recorded before it has been written.
+// flush returns when every line queued before it has been written.
 func (a *auditFile) flush() error {
+	if a == nil {
+		return nil
+	}
 	a.writing.Lock()
 	defer a.writing.Unlock()
 	a.mu.Lock()

@@ -92,7 +92,7 @@ func (s *Sandbox) open() (err error) {
 	}
 	s.dir.audit = s.audit
 	if s.opt.Dir != "" {
-		if s.dir.store, err = openStore(s.opt.Dir, s.rules.name); err != nil {
+		if s.dir.store, err = openStore(s.opt.Dir, s.rules.name, s.audit); err != nil {
 			return err
 		}
 		if err := s.dir.load(); err != nil {

@@ -19,7 +19,8 @@ import (
 // kill -9 included. A power cut may lose it, because nothing waits for the
 // disk; a sandbox does not need that, and tests would pay for it.
 type store struct {
-	db *bbolt.DB
+	db    *bbolt.DB
+	audit *auditFile // may be nil
 
 	mu      sync.Mutex
 	current *batch
@@ -31,9 +32,10 @@ type store struct {
 // batch is what one transaction writes. Whoever put something into it waits
 // for done; meanwhile the next batch fills.
 type batch struct {
-	puts map[recordKey]*revision
-	done chan struct{}
-	err  error
+	puts  map[recordKey]*revision
+	lines auditLine // for the audit, once the changes are written
+	done  chan struct{}
+	err   error
 }
 
 type recordKey struct {
@@ -51,7 +53,7 @@ func newBatch() *batch {
 
 // openStore opens or makes the store in dir and refuses one that belongs to
 // another dialect or is open elsewhere.
-func openStore(dir, dialect string) (*store, error) {
+func openStore(dir, dialect string, audit *auditFile) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox directory %s: %w", dir, err)
 	}
@@ -73,7 +75,7 @@ func openStore(dir, dialect string) (*store, error) {
 		db.Close()
 		return nil, fmt.Errorf("sandbox directory %s: %w", dir, err)
 	}
-	s := &store{db: db, current: newBatch(), wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	s := &store{db: db, audit: audit, current: newBatch(), wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	go s.write()
 	return s, nil
 }
@@ -118,6 +120,18 @@ func (s *store) put(kind string, seq uint64, rev *revision) {
 	s.mu.Lock()
 	s.current.puts[recordKey{kind, seq}] = rev
 	s.mu.Unlock()
+	s.rouse()
+}
+
+// note queues an audit line behind the changes that were put before it.
+func (s *store) note(l auditLine) {
+	s.mu.Lock()
+	s.current.lines = append(s.current.lines, l...)
+	s.mu.Unlock()
+	s.rouse()
+}
+
+func (s *store) rouse() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -133,10 +147,7 @@ func (s *store) flush() error {
 		return errors.New("the sandbox is closed")
 	}
 	s.mu.Unlock()
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.rouse()
 	<-b.done
 	return b.err
 }
@@ -150,14 +161,25 @@ func (s *store) write() {
 		b, closed := s.current, s.closed
 		s.current = newBatch()
 		s.mu.Unlock()
-		if len(b.puts) > 0 {
-			b.err = s.db.Update(func(tx *bbolt.Tx) error { return writeBatch(tx, b.puts) })
-		}
+		b.err = s.commit(b)
 		close(b.done)
 		if closed {
 			return
 		}
 	}
+}
+
+func (s *store) commit(b *batch) error {
+	if len(b.puts) > 0 {
+		if err := s.db.Update(func(tx *bbolt.Tx) error { return writeBatch(tx, b.puts) }); err != nil {
+			return err
+		}
+	}
+	if len(b.lines) == 0 {
+		return nil
+	}
+	s.audit.add(b.lines)
+	return s.audit.flush()
 }
 
 func writeBatch(tx *bbolt.Tx, puts map[recordKey]*revision) error {
@@ -185,10 +207,7 @@ func (s *store) close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.rouse()
 	<-s.ended
 	return s.db.Close()
 }

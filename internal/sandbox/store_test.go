@@ -85,6 +85,13 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for line := range bytes.Lines(audit) {
+		_, rest, _ := strings.Cut(string(line), `"id":"`)
+		id, _, ok := strings.Cut(rest, `"`)
+		if bytes.Contains(line, []byte(`"kind":"commit"`)) && ok && b.dir.users.byID[id] == nil {
+			t.Errorf("the audit has a change that is not there: %s", line)
+		}
+	}
 	for _, name := range acknowledged {
 		if !strings.HasPrefix(name, "user-") {
 			t.Fatal(name)

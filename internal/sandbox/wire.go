@@ -187,9 +187,7 @@ func (s *Sandbox) hang(q *request) answer {
 // as well.
 func (s *Sandbox) commitLate(q *request) {
 	_, _ = s.route(q)
-	if s.audit != nil {
-		_ = s.audit.flush()
-	}
+	_ = s.audit.flush()
 }
 
 // wait lets d pass; false if the client or the sandbox went away meanwhile.

@@ -16,13 +16,16 @@ func (s *Sandbox) create(q *request, t *resourceType) (answer, error) {
 		return answer{}, err
 	}
 	v, status, err := s.dir.create(q, t, doc)
+	if err == nil {
+		err = s.dir.durable()
+	}
 	if err != nil {
 		return answer{}, err
 	}
 	if s.faults.has("percent-poison") && strings.Contains(v.rev.key, "%") {
 		return answer{}, badValue("%s cannot be decoded", t.key)
 	}
-	return s.resourceAnswer(q, status, v), s.dir.durable()
+	return s.resourceAnswer(q, status, v), nil
 }
 
 // incoming reads the resource in a POST or PUT body.
@@ -122,7 +125,7 @@ func (d *directory) publish(c *collection, dr draft, rev *revision) {
 	}
 	d.insertCreated(c, rev)
 	d.save(c, rev)
-	d.audit.commit("create", c.t, rev)
+	d.record("create", c.t, rev)
 }
 
 func (c *collection) first(key string) *entry {
@@ -331,7 +334,7 @@ func (d *directory) change(c *collection, e *entry, rev *revision, op string) {
 	d.linkMembers(e.rev, rev)
 	c.replace(e, rev)
 	d.save(c, rev)
-	d.audit.commit(op, c.t, rev)
+	d.record(op, c.t, rev)
 }
 
 // precondition compares If-Match with the current version (RFC 7644 §3.14).
@@ -383,7 +386,7 @@ func (d *directory) takeOut(c *collection, e *entry, now time.Time) {
 	} else {
 		d.erase(c, gone)
 	}
-	d.audit.commit("delete", c.t, gone)
+	d.record("delete", c.t, gone)
 }
 
 // bury keeps a deleted resource out of sight.
