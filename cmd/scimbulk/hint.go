@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 
 	"scimbulk/internal/pipeline"
@@ -32,7 +33,7 @@ func hintFor(err error) string {
 	}
 	switch failed.Status {
 	case 0:
-		if failed.Unsent {
+		if lost := (*net.OpError)(nil); errors.As(err, &lost) && failed.Unsent {
 			return "is the directory running, and is its URL (--url, --region) right?"
 		}
 	case http.StatusUnauthorized:

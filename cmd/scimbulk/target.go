@@ -250,6 +250,9 @@ func (t *targetOptions) credentials(p scim.Profile, base string) (scim.Credentia
 	if loopback(base) {
 		return nil, nil
 	}
+	if genesys {
+		return nil, errors.New("no credentials: set GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET, or GENESYSCLOUD_ACCESS_TOKEN")
+	}
 	return nil, errors.New("no credentials: set SCIMBULK_TOKEN or give --token-file; or set SCIMBULK_CLIENT_ID and SCIMBULK_CLIENT_SECRET; or SCIMBULK_USER and SCIMBULK_PASSWORD")
 }
 
