@@ -40,6 +40,8 @@ type importRun struct {
 	header journal.Header
 	files  *report.Files
 	review *report.Review
+
+	warning string // what the references came to
 }
 
 // execute runs an import or a plan.
@@ -65,6 +67,7 @@ func (r *importRun) execute(ctx context.Context) (err error) {
 		r.openDirectory,
 		r.compile,
 		r.look,
+		r.resolve,
 		func(context.Context) error { return r.ask() },
 		func(context.Context) error { return r.begin() },
 	} {
@@ -205,9 +208,6 @@ func (r *importRun) noteMapping() {
 	for _, n := range r.mapping.Notes() {
 		r.note("%s", n)
 	}
-	if r.mapping.HasRefs() {
-		fmt.Fprintln(r.s.err, "warning: references (ref, and columns such as Manager) are not resolved yet; the attribute is left alone")
-	}
 	if r.onDuplicate == "" {
 		r.onDuplicate = pipeline.DuplicateReject
 		if r.mapping.HasOps() {
@@ -246,6 +246,33 @@ func (r *importRun) look(ctx context.Context) (err error) {
 	defer progress.Stop()
 	r.survey, err = r.pipeline().Survey(ctx)
 	return err
+}
+
+// resolve finds what rows refer to, and says what is missing before anything is
+// written.
+func (r *importRun) resolve(ctx context.Context) error {
+	if err := r.pipeline().Resolve(ctx, r.survey); err != nil {
+		return err
+	}
+	missing := r.survey.Unresolved
+	if len(missing) == 0 {
+		return nil
+	}
+	const shown = 5
+	names := strings.Join(missing[:min(shown, len(missing))], ", ")
+	if len(missing) > shown {
+		names += ", …"
+	}
+	are := "names are"
+	if len(missing) == 1 {
+		are = "name is"
+	}
+	r.warning = fmt.Sprintf("%d %s neither in the directory nor in the file: %s", len(missing), are, names)
+	if n := r.survey.Dependents; n > 0 {
+		r.warning += fmt.Sprintf("; rows rejected because they cannot do without: %d", n)
+	}
+	r.note("%s", r.warning)
+	return nil
 }
 
 // ask keeps an import from removing more people than anybody meant to.
@@ -367,7 +394,7 @@ func (r *importRun) carryOut(take, work context.Context) error {
 }
 
 func (r *importRun) codeOf(t *pipeline.Totals, err error) int {
-	rejected := t.Counts[pipeline.Rejected]+t.Counts[pipeline.Unknown] > 0
+	rejected := t.Counts[pipeline.Rejected]+t.Counts[pipeline.Unknown]+t.Lame > 0
 	changes := t.Writes["POST"]+t.Writes["PUT"]+t.Writes["PATCH"]+t.Writes["DELETE"] > 0
 	switch {
 	case err != nil:
@@ -387,6 +414,9 @@ func (r *importRun) summary(t *pipeline.Totals, err error, code int) *report.Sum
 		Command: r.command(), Run: r.runDir, Target: r.dir.name, Provider: r.dir.profile.Name,
 		Input: report.InputOf(r.header.Input), Started: r.header.Started,
 		Seconds: t.Requests.Seconds, Exit: code,
+	}
+	if r.warning != "" {
+		s.Warnings = append(s.Warnings, r.warning)
 	}
 	s.SetTotals(t)
 	if r.dryRun {

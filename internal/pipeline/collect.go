@@ -76,8 +76,8 @@ func (r *run) writeDown(batch []*Result) error {
 func (r *run) count(batch []*Result) {
 	for _, result := range batch {
 		r.totals.Counts[result.Outcome]++
-		if method := writeMethod(&result.Change); method != "" && result.Outcome != Rejected {
-			r.totals.Writes[method]++
+		if result.Lame {
+			r.totals.Lame++
 		}
 		if result.Outcome == Rejected {
 			r.Meter.Rejected.Add(1)
@@ -123,16 +123,31 @@ type inOrder struct {
 }
 
 func (o *inOrder) release(batch []*Result) []*Result {
+	var ready []*Result
+	ready, batch = late(batch, o.next)
 	for _, result := range batch {
 		o.waiting[result.Row.Number] = result
 	}
-	var ready []*Result
 	for result, ok := o.waiting[o.next]; ok; result, ok = o.waiting[o.next] {
 		delete(o.waiting, o.next)
-		ready = append(ready, result)
+		if !result.postponed {
+			ready = append(ready, result)
+		}
 		o.next++
 	}
 	return ready
+}
+
+// late picks the results of rows whose turn is over: those with a second step.
+func late(batch []*Result, next int64) (ready, others []*Result) {
+	for _, result := range batch {
+		if result.Row.Number < next {
+			ready = append(ready, result)
+		} else {
+			others = append(others, result)
+		}
+	}
+	return ready, others
 }
 
 // rest gives back what waits for rows that were never decided.
@@ -141,7 +156,9 @@ func (o *inOrder) rest() []*Result {
 	for len(o.waiting) > 0 {
 		if result, ok := o.waiting[o.next]; ok {
 			delete(o.waiting, o.next)
-			ready = append(ready, result)
+			if !result.postponed {
+				ready = append(ready, result)
+			}
 		}
 		o.next++
 	}

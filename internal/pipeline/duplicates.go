@@ -21,6 +21,13 @@ type duplicates struct {
 type shard struct {
 	hashes [][]uint64
 	lines  [][]uint32
+	wanted []wanted
+}
+
+// wanted is a key whose first row somebody asks for.
+type wanted struct {
+	hash uint64
+	line *int64
 }
 
 // chunkRows keeps the unused ends of the chunks of all shards below 1 MiB.
@@ -32,7 +39,7 @@ func newDuplicates() *duplicates {
 
 // add notes the key of the row at a line.
 func (d *duplicates) add(key string, line int64) {
-	s := &d.shards[maphash.String(d.shardSeed, key)&0xff]
+	s := d.shard(key)
 	last := len(s.hashes) - 1
 	if last < 0 || len(s.hashes[last]) == chunkRows {
 		s.hashes = append(s.hashes, make([]uint64, 0, chunkRows))
@@ -41,6 +48,17 @@ func (d *duplicates) add(key string, line int64) {
 	}
 	s.hashes[last] = append(s.hashes[last], maphash.String(d.seed, key))
 	s.lines[last] = append(s.lines[last], uint32(line))
+}
+
+// want asks find for the line of the first row with a key; line stays as it is
+// where there is none.
+func (d *duplicates) want(key string, line *int64) {
+	s := d.shard(key)
+	s.wanted = append(s.wanted, wanted{maphash.String(d.seed, key), line})
+}
+
+func (d *duplicates) shard(key string) *shard {
+	return &d.shards[maphash.String(d.shardSeed, key)&0xff]
 }
 
 // find looks for the rows that share a key and lets go of everything else.
@@ -63,6 +81,12 @@ func (d *duplicates) findIn(s *shard, keys []keyAt) []keyAt {
 	slices.SortFunc(keys, func(a, b keyAt) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.line, b.line))
 	})
+	for _, w := range s.wanted {
+		at, ok := slices.BinarySearchFunc(keys, w.hash, func(k keyAt, hash uint64) int { return cmp.Compare(k.hash, hash) })
+		if ok {
+			*w.line = int64(keys[at].line)
+		}
+	}
 	for start, i := 0, 1; i <= len(keys); i++ {
 		if i < len(keys) && keys[i].hash == keys[start].hash {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,6 +82,8 @@ type run struct {
 	imagined  imagined
 	clock     clock
 	parked    parking
+	seconds   seconds
+	writes    writes
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
 	noIfMatch atomic.Bool  // the directory refuses fresh versions
 	sawUnique atomic.Bool  // the directory has refused a key that was taken
@@ -104,7 +107,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	}
 	r.take, r.stop = context.WithCancelCause(take)
 	defer r.stop(nil)
-	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, Writes: map[string]int64{}, StartedAt: time.Now()}
+	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
 	if err := r.prepare(ctx); err != nil {
 		r.totals.Cause = err
@@ -113,6 +116,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	}
 	r.totals.Pending = s.Rows - r.totals.Counts.Sum()
 	r.totals.Requests = r.allStats()
+	r.totals.Writes = r.writes.byMethod
 	if r.totals.Pending > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()
 	}
@@ -176,11 +180,12 @@ func (r *run) stages(ctx context.Context) error {
 	g.Go(func() error { return r.read(ctx) })
 	g.Go(func() error {
 		defer close(r.results)
-		workers, ctx := errgroup.WithContext(ctx)
-		for i := range r.Workers {
-			workers.Go(func() error { return r.work(ctx, r.keyed[i]) })
+		var workers sync.WaitGroup
+		for _, keyed := range r.keyed {
+			workers.Go(func() { r.work(ctx, keyed) })
 		}
-		return workers.Wait()
+		workers.Wait()
+		return r.secondPass(ctx)
 	})
 	g.Go(r.collect)
 	return g.Wait()

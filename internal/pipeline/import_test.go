@@ -105,6 +105,9 @@ func (b *bench) run(im *pipeline.Import, recorded *results) *pipeline.Totals {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if err := im.Resolve(context.Background(), survey); err != nil {
+		b.t.Fatal(err)
+	}
 	totals, err := im.Run(context.Background(), context.Background(), survey)
 	if err != nil {
 		b.t.Fatal(err)

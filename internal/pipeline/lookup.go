@@ -78,11 +78,15 @@ func (l *lookupEach) find(ctx context.Context, record *mapping.Record, _ bool) (
 	if record.MatchBy == "id" {
 		return l.byID(ctx, record.Key)
 	}
-	page, err := l.client.List(ctx, l.endpoint, scim.ListOptions{Filter: scim.Equals(l.target.Path, record.Key), Count: -1})
+	return l.byKey(ctx, record.Key)
+}
+
+func (l *lookupEach) byKey(ctx context.Context, key string) (*plan.Current, error) {
+	page, err := l.client.List(ctx, l.endpoint, scim.ListOptions{Filter: scim.Equals(l.target.Path, key), Count: -1})
 	if err != nil {
 		return nil, err
 	}
-	return l.choose(page.Resources, record.Key)
+	return l.choose(page.Resources, key)
 }
 
 func (l *lookupEach) byID(ctx context.Context, id string) (*plan.Current, error) {

@@ -35,6 +35,7 @@ const (
 	ClassDuplicate = "duplicate"
 	ClassConflict  = "conflict"
 	ClassServer    = "server"
+	ClassReference = "reference"
 )
 
 // Result is the outcome of one row, with what an administrator needs to see why.
@@ -46,13 +47,18 @@ type Result struct {
 	Class   string // of a reject
 	Detail  string // why, in a sentence; empty when all went well
 	Change  plan.Change
-	Doubt   bool // an earlier session had left the row in doubt
+	Doubt   bool         // an earlier session had left the row in doubt
+	Second  *plan.Change // the row's second step, which sets references to rows that come later
+	Lame    bool         // the row was written, but its second step failed
 
 	ID            string
 	Status        int // of the last answer, 0 when none was needed
 	ScimType      string
 	Attempts      int
 	CorrelationID string
+
+	postponed bool // a second step is to come: only the place of the row is meant
+	step      int  // of the row's next intent
 }
 
 // Recorder keeps the results of a run. The collector alone calls it, from one
@@ -84,6 +90,7 @@ type Totals struct {
 	Requests  journal.Stats
 	Warnings  []string
 	Pending   int64
+	Lame      int64 // rows whose second step failed
 	Cause     error // why a run ended early: one of the sentinels below, or a failure
 	StartedAt time.Time
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"strings"
 
 	"scimbulk/internal/journal"
 	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
 
@@ -39,7 +41,14 @@ func (r *run) read(ctx context.Context) error {
 			result = twins.judge(t)
 			t.doubt = doubts[row.Line]
 		}
-		if r.done(row.Line) {
+		if t != nil && result == nil {
+			result = r.survey.references.rejection(t)
+		}
+		done := r.done(row.Line)
+		if done || result != nil {
+			r.startReleased(ctx, &row)
+		}
+		if done {
 			continue
 		}
 		if err := r.dispatch(ctx, t, result); err != nil {
@@ -47,6 +56,14 @@ func (r *run) read(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// startReleased lets the rows go on that wait for one which no worker will
+// carry out. What an earlier session made of it, Resolve has seen.
+func (r *run) startReleased(ctx context.Context, row *rows.Row) {
+	for _, t := range r.survey.references.publish(row.Line, "", "is rejected") {
+		r.start(ctx, t)
+	}
 }
 
 func (r *run) closeQueues() {
@@ -68,6 +85,10 @@ func (r *run) doubts() map[int64]*doubt {
 	doubts := map[int64]*doubt{}
 	if r.State != nil {
 		for _, intent := range r.State.InDoubt() {
+			if d := doubts[intent.Line]; d != nil { // a later step: what the row did first names its outcome
+				d.Step = intent.Step
+				continue
+			}
 			doubts[intent.Line] = &doubt{intent}
 		}
 	}
@@ -148,6 +169,9 @@ func (tw *twins) digest(t *task) uint64 {
 	values := scim.Object{"op": string(t.op)}
 	for _, a := range t.record.Assignments {
 		values[fmt.Sprintf("%s %d", a.Target.Path, a.Mode)] = a.Value
+	}
+	for _, ref := range t.record.Refs {
+		values[fmt.Sprintf("%s %d", ref.Target.Path, ref.Mode)] = strings.Join(ref.Names, "\x00")
 	}
 	text, err := scim.Encode(values)
 	if err != nil {

@@ -17,10 +17,17 @@ type Survey struct {
 	Removals int64 // rows whose operation is delete or deactivate
 	Shared   int64 // rows whose key another row has too
 
+	// What Resolve adds: names that neither the directory nor the file knows,
+	// and how many rows cannot be carried out because of them.
+	Unresolved []string
+	Dependents int64
+
 	duplicates *duplicates
+	references *references // nil when no row can refer to another resource
 }
 
-// Survey reads the whole input through the mapping. It holds 12 bytes a row.
+// Survey reads the whole input through the mapping. It holds 12 bytes a row,
+// and what rows refer to.
 func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 	in, err := im.Open()
 	if err != nil {
@@ -30,7 +37,7 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 	// The index of keys is most of the heap by and by, and holds no pointers:
 	// collecting more often costs little and keeps garbage below a quarter of it.
 	defer debug.SetGCPercent(debug.SetGCPercent(25))
-	s := &Survey{duplicates: newDuplicates()}
+	s := &Survey{duplicates: newDuplicates(), references: newReferences(im.Mapping, im.Rules.Schema)}
 	mapper := im.Mapping.NewMapper()
 	for row, err := range in.Rows(ctx) {
 		if err != nil {
@@ -39,7 +46,13 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 		s.add(im.translate(mapper, &row))
 		im.Meter.Done.Add(1)
 	}
+	if s.references != nil {
+		s.references.place(s.duplicates, im.Mapping.Resource(), im.Mapping.Match())
+	}
 	s.duplicates.find()
+	if s.references != nil {
+		s.references.settlePlaces()
+	}
 	s.Shared = int64(len(s.duplicates.twins))
 	im.Meter.Done.Store(0)
 	im.Meter.Total.Store(s.Rows)
@@ -53,6 +66,9 @@ func (s *Survey) add(t *task, fault *Result) {
 		return
 	}
 	s.duplicates.add(t.record.KeyFold, t.row.Line)
+	if s.references != nil {
+		s.references.collect(t)
+	}
 	if t.op == plan.Delete || t.op == plan.Deactivate {
 		s.Removals++
 	}
@@ -67,6 +83,7 @@ type task struct {
 	later  bool // and comes before, where shared
 	final  bool // none comes after, where shared
 	doubt  *doubt
+	first  *Result // of the row's first step, when this is its second
 }
 
 // translate maps a row. It returns a task, or the result of a row that cannot

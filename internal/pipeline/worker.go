@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	"scimbulk/internal/journal"
@@ -15,7 +16,7 @@ import (
 
 // work carries out rows until there are no more, or none are to be taken. A row
 // that it does not carry out stays pending.
-func (r *run) work(ctx context.Context, keyed <-chan *task) error {
+func (r *run) work(ctx context.Context, keyed <-chan *task) {
 	open := r.open
 	for open != nil || keyed != nil {
 		var t *task
@@ -30,30 +31,49 @@ func (r *run) work(ctx context.Context, keyed <-chan *task) error {
 				keyed = nil
 			}
 		}
-		if !ok || r.take.Err() != nil {
-			continue
-		}
-		if err := r.finish(ctx, newRow(r, t)); err != nil {
-			return err
+		if ok {
+			r.start(ctx, t)
 		}
 	}
-	return r.workOffParked(ctx)
+	r.workOffParked(ctx)
 }
 
-// finish carries a row out and hands its result on. What stops the run is its
-// cause; the error is nil then.
-func (r *run) finish(ctx context.Context, w *row) error {
+// start carries a row out, unless it has to wait for another one.
+func (r *run) start(ctx context.Context, t *task) {
+	if r.take.Err() != nil {
+		return
+	}
+	w := newRow(r, t)
+	if refs := r.survey.references; refs != nil {
+		var waiting bool
+		if w.binding, waiting = refs.bind(t, t.first != nil); waiting {
+			return
+		}
+	}
+	r.finish(ctx, w)
+}
+
+// finish carries a row out, hands its result on, and starts the rows that have
+// waited for it. What stops the run is its cause.
+func (r *run) finish(ctx context.Context, w *row) {
 	result, err := w.carryOut(ctx)
 	switch {
 	case errors.Is(err, errParked):
-		return nil
+		return
 	case err != nil:
 		r.stop(err)
-		return nil
+		return
 	}
 	r.watch(result)
-	r.results <- result // the collector takes everything until this channel is closed
-	return nil
+	w.complete(result)
+	w.sayWhatIsMissing(result)
+	released := r.survey.references.publish(w.row.Line, publicID(result), string(result.Outcome))
+	if !r.seconds.defers(w, result) {
+		r.results <- result // the collector takes everything until this channel is closed
+	}
+	for _, t := range released {
+		r.start(ctx, t)
+	}
 }
 
 // watch stops a run whose directory fails row after row: what cannot be served
@@ -76,9 +96,10 @@ const maxRounds = 5
 type row struct {
 	*run
 	*task
-	result *Result
-	have   *plan.Current
-	change plan.Change
+	binding binding
+	result  *Result
+	have    *plan.Current
+	change  plan.Change
 	// sent is the last write that the directory may have carried out without
 	// our knowing; "" when there is none.
 	sent    plan.Action
@@ -91,6 +112,9 @@ type row struct {
 
 func newRow(r *run, t *task) *row {
 	w := &row{run: r, task: t, result: &Result{Row: t.row, Key: t.record.Key, Op: t.op}}
+	if t.first != nil {
+		w.resumeFrom(t.first)
+	}
 	if t.doubt != nil {
 		w.result.Doubt = true
 		w.sent, w.absent, w.since, w.step = plan.Action(t.doubt.Op), t.doubt.Absent, t.doubt.At, t.doubt.Step+1
@@ -136,6 +160,10 @@ func (w *row) look(ctx context.Context, fresh bool) error {
 		return nil
 	}
 	var err error
+	if w.task.first != nil {
+		w.have, err = w.lookAgain(ctx)
+		return err
+	}
 	w.have, err = w.directory.find(ctx, w.record, fresh)
 	return err
 }
@@ -146,7 +174,11 @@ func (w *row) decide() {
 			Reason: "the directory has nothing with this id (--match userName finds people by name and creates those who are missing)"}
 		return
 	}
-	w.change = w.Rules.Decide(plan.Wish{Op: w.op, Assignments: w.record.Assignments}, w.have)
+	if w.binding.reject != "" && w.op != plan.Delete && w.op != plan.Deactivate {
+		w.change = plan.Change{Action: plan.ActReject, Class: ClassReference, Reason: w.binding.reject}
+		return
+	}
+	w.change = w.Rules.Decide(w.wish(), w.have)
 }
 
 // conclude is the outcome of a row that needs no write, or no further one: what
@@ -212,6 +244,7 @@ func (w *row) announce() *Result {
 	if turnsOff(&w.change) {
 		w.turnedOff.Add(1)
 	}
+	w.writes.add(&w.change)
 	w.result.Change, w.result.ID, w.result.Outcome = w.change, w.change.ID, outcomeOf(w.change.Action)
 	return w.result
 }
@@ -323,8 +356,24 @@ func writeMethod(c *plan.Change) string {
 	return ""
 }
 
+// writes counts the changes that were carried out, or announced, by HTTP method.
+type writes struct {
+	mu       sync.Mutex
+	byMethod map[string]int64
+}
+
+func (c *writes) add(change *plan.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byMethod == nil {
+		c.byMethod = map[string]int64{}
+	}
+	c.byMethod[writeMethod(change)]++
+}
+
 func (w *row) accept(resp *scim.Response) {
 	w.clock.set(resp.Date)
+	w.writes.add(&w.change)
 	res := w.result
 	res.Outcome = outcomeOf(w.change.Action)
 	if w.sent == plan.ActCreate && w.label() == Created {
