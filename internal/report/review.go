@@ -266,7 +266,7 @@ func (r *Review) WriteTotals(out io.Writer, s *Summary) error {
 		fmt.Fprintf(&b, "… and %d more\n", r.hidden)
 	}
 	n, w := s.Rows, s.Writes
-	fmt.Fprintf(&b, "\nPlan for %s, %d rows: %s.\n", s.Target, n.Read, counted(
+	fmt.Fprintf(&b, "\nPlan for %s, %s: %s.\n", s.Target, rowsText(n.Read), counted(
 		named{"to create", n.Created}, named{"to update", n.Updated}, named{"to replace", n.Replaced},
 		named{"to deactivate", n.Deactivated}, named{"to delete", n.Deleted}, named{"unchanged", n.Unchanged},
 		named{"skipped", n.Skipped}, named{"rejected", n.Rejected}, named{"not looked at", n.Pending}))

@@ -124,6 +124,13 @@ func (s *Summary) Save(dir string) error {
 	return writeAside(filepath.Join(dir, SummaryFile), b)
 }
 
+func rowsText(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
 // named is a number and what it counts.
 type named struct {
 	name string
@@ -154,7 +161,7 @@ func (r *Rows) outcomes() []named {
 // rejected, and where to go on.
 func (s *Summary) WriteText(out io.Writer, files *Files) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s of %d rows into %s (%.1fs)\n", s.Command, s.Rows.Read, s.Target, s.Seconds)
+	fmt.Fprintf(&b, "%s of %s into %s (%.1fs)\n", s.Command, rowsText(s.Rows.Read), s.Target, s.Seconds)
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, o := range s.Rows.outcomes() {
 		if o.n > 0 {

@@ -1,0 +1,115 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"scimbulk/internal/scim"
+)
+
+// Probe is what a directory was found to be like.
+type Probe struct {
+	Target   string         `json:"target"`
+	Provider string         `json:"provider"`
+	Requests int64          `json:"requests"`
+	Findings []scim.Finding `json:"findings"`
+	// Flags are what belongs on the command line because of the findings.
+	Flags []string `json:"flags"`
+	Error string   `json:"error,omitempty"`
+}
+
+// NewProbe gathers the flags that follow from the findings.
+func NewProbe(target, provider string, requests int64, findings []scim.Finding, err error) *Probe {
+	p := &Probe{Target: target, Provider: provider, Requests: requests, Findings: findings, Flags: []string{}}
+	for _, f := range findings {
+		if f.Flag != "" && !slices.Contains(p.Flags, f.Flag) {
+			p.Flags = append(p.Flags, f.Flag)
+		}
+	}
+	if err != nil {
+		p.Error = err.Error()
+	}
+	return p
+}
+
+// WriteJSON prints the probe for a program.
+func (p *Probe) WriteJSON(out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(p)
+}
+
+// WriteText prints the probe for a person: a line a question, with the answer
+// and what follows from it. Traps are marked.
+func (p *Probe) WriteText(out io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "probe of %s (profile %s, %d requests)\n", p.Target, p.Provider, p.Requests)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	section := ""
+	for _, f := range p.Findings {
+		if f.Section != section {
+			section = f.Section
+			fmt.Fprintf(w, "\n%s\n", section)
+		}
+		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(f.State), f.Question, oneLine(f.Answer), follows(f))
+	}
+	w.Flush()
+	b.WriteString("\n" + p.closing() + "\n")
+	_, err := io.WriteString(out, trimLines(b.String()))
+	return err
+}
+
+// mark is how a state shows at the beginning of a line.
+func mark(state string) string {
+	switch state {
+	case scim.FindingTrap:
+		return "!"
+	case scim.FindingUnknown:
+		return "?"
+	}
+	return " "
+}
+
+func follows(f scim.Finding) string {
+	switch {
+	case f.Follows != "" && f.Flag != "":
+		return "→ " + f.Follows + ": " + f.Flag
+	case f.Follows+f.Flag != "":
+		return "→ " + f.Follows + f.Flag
+	}
+	return ""
+}
+
+// closing says what to do with all that.
+func (p *Probe) closing() string {
+	traps := 0
+	for _, f := range p.Findings {
+		if f.State == scim.FindingTrap {
+			traps++
+		}
+	}
+	switch {
+	case p.Error != "":
+		return "the probe could not be finished"
+	case len(p.Flags) > 0:
+		return fmt.Sprintf("traps (!): %d; on the command line: %s", traps, strings.Join(p.Flags, " "))
+	}
+	return fmt.Sprintf("traps (!): %d; no flags are needed because of them", traps)
+}
+
+// oneLine keeps what a server says from breaking the table.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// trimLines takes away what padding leaves at the ends of lines.
+func trimLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
+}
