@@ -309,6 +309,37 @@ func TestExportedFilesChangeNothing(t *testing.T) {
 	}
 }
 
+// TestManagersAreThePeopleNamed: a name becomes the id of who has it, before or
+// after in the file.
+func TestManagersAreThePeopleNamed(t *testing.T) {
+	dir := workshop(t)
+	wants(t, 3, dir, "import", "samples/new_hires.csv", "-m", "samples/new_hires.mapping.yaml", "--sandbox")
+	wants(t, 0, dir, "export", "users", "--sandbox", "--out", "people.jsonl")
+	people := resources(t, filepath.Join(dir, "people.jsonl"))
+	names := map[string]string{} // by id
+	for _, p := range people {
+		names[at("id")(p)] = at("userName")(p)
+	}
+	managers := map[string]string{} // userName to userName
+	for _, p := range people {
+		managers[at("userName")(p)] = names[at(enterprise, "manager", "value")(p)]
+	}
+	named := 0
+	for _, row := range table(t, filepath.Join(dir, "samples", "new_hires.csv")) {
+		who := strings.ToLower(row["Work Email"])
+		got, there := managers[who]
+		if there && got != row["Manager Email"] {
+			t.Errorf("the manager of %s is %q, the file says %q", who, got, row["Manager Email"])
+		}
+		if there && got != "" {
+			named++
+		}
+	}
+	if named < 20 {
+		t.Errorf("%d people have a manager, want more than 20: the test looks at nothing", named)
+	}
+}
+
 // entraFile is Microsoft's sample of workers, which is no part of the
 // repository.
 const entraFile = "../shared/data/entra-1000-workers.csv"

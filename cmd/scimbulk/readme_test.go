@@ -57,18 +57,20 @@ func TestReadmeMapping(t *testing.T) {
 		t.Fatal("the README shows no mapping")
 	}
 	dir := readmeFolder(t)
-	people := "Status,Work Email,First Name,Last Name,Job Title,Roles,Department,Skills\n" +
-		"Here,Ada@example.com,Ada,Nwosu,,agent|lead,Support,Service:3\n"
+	people := "Status,Work Email,First Name,Last Name,Job Title,Roles,Department,Skills,Manager Email\n" +
+		"Here,Ada@example.com,Ada,Nwosu,,agent|lead,Support,Service:3,\n" +
+		"Here,Tom@example.com,Tom,Zajac,,,Support,,nobody@example.com\n"
 	for name, content := range map[string]string{"mapping.yaml": mapping, "people.csv": people} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	out, code := runLine(t, dir, "bin/scimbulk plan people.csv -m mapping.yaml --sandbox --provider genesys")
-	if code != 0 {
+	if code != 3 { // Tom's manager is nowhere
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
 	for _, want := range []string{
+		"1 to create, 1 rejected", "nobody@example.com",
 		`userName "Ada@example.com"`, `displayName "Ada Nwosu"`, `title "Staff"`, `emails [work: "ada@example.com"]`,
 		`enterprise:division "Home"`, `enterprise:department "Support"`, `"proficiency":3`, "lead",
 	} {
