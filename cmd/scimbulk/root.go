@@ -82,7 +82,7 @@ server is the second. Without one, --sandbox is a directory to try things on.`,
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		newImport(s), newPlan(s), newExport(s), newResume(s),
-		newGet(s), newTarget(s), newSandbox(s), newVersion(s),
+		newGet(s), newProbe(s), newTarget(s), newSandbox(s), newVersion(s),
 	)
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
 	return root

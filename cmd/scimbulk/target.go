@@ -33,6 +33,7 @@ type targetOptions struct {
 	workers                        int
 	rate                           float64
 	timeout                        time.Duration
+	attempts                       int // a request, where that is safe; 0 is the client's own number
 }
 
 func (t *targetOptions) bind(f *pflag.FlagSet) {
@@ -171,7 +172,7 @@ func (t *targetOptions) open() (*directory, error) {
 	}
 	o := scim.Options{
 		BaseURL: base, Profile: profile, Rate: t.rate, Workers: d.workers, Timeout: t.timeout,
-		InsecureHTTP: t.insecureHTTP, UserAgent: "scimbulk/" + version(),
+		InsecureHTTP: t.insecureHTTP, UserAgent: "scimbulk/" + version(), MaxAttempts: t.attempts,
 	}
 	if t.sandbox != "" {
 		err = t.openSandbox(d, &o)

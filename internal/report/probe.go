@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"scimbulk/internal/scim"
 )
@@ -44,23 +43,24 @@ func (p *Probe) WriteJSON(out io.Writer) error {
 	return encoder.Encode(p)
 }
 
+// questionWidth fits the longest question.
+const questionWidth = 40
+
 // WriteText prints the probe for a person: a line a question, with the answer
 // and what follows from it. Traps are marked.
 func (p *Probe) WriteText(out io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "probe of %s (profile %s, %d requests)\n", p.Target, p.Provider, p.Requests)
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	section := ""
 	for _, f := range p.Findings {
 		if f.Section != section {
 			section = f.Section
-			fmt.Fprintf(w, "\n%s\n", section)
+			fmt.Fprintf(&b, "\n%s\n", section)
 		}
-		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark(f.State), f.Question, oneLine(f.Answer), follows(f))
+		fmt.Fprintf(&b, "%s %-*s%s%s\n", mark(f.State), questionWidth, f.Question, oneLine(f.Answer), follows(f))
 	}
-	w.Flush()
 	b.WriteString("\n" + p.closing() + "\n")
-	_, err := io.WriteString(out, trimLines(b.String()))
+	_, err := io.WriteString(out, b.String())
 	return err
 }
 
@@ -78,9 +78,9 @@ func mark(state string) string {
 func follows(f scim.Finding) string {
 	switch {
 	case f.Follows != "" && f.Flag != "":
-		return "→ " + f.Follows + ": " + f.Flag
+		return "  → " + f.Follows + ": " + f.Flag
 	case f.Follows+f.Flag != "":
-		return "→ " + f.Follows + f.Flag
+		return "  → " + f.Follows + f.Flag
 	}
 	return ""
 }
@@ -104,12 +104,3 @@ func (p *Probe) closing() string {
 
 // oneLine keeps what a server says from breaking the table.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
-
-// trimLines takes away what padding leaves at the ends of lines.
-func trimLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " ")
-	}
-	return strings.Join(lines, "\n")
-}

@@ -51,6 +51,10 @@ func (c *Client) List(ctx context.Context, e Endpoint, q ListOptions) (*Page, er
 	if err != nil {
 		return nil, err
 	}
+	return c.page(ctx, k)
+}
+
+func (c *Client) page(ctx context.Context, k *call) (*Page, error) {
 	var page *Page
 	k.receive = func(_ *Response, answer *http.Response) (err error) {
 		page, err = receivePage(answer)
