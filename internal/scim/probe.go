@@ -123,7 +123,7 @@ func (p *prober) ask(ctx context.Context) error {
 		}
 		step(ctx)
 	}
-	p.why = "the directory holds too few people to tell"
+	p.why = "too few people came to tell"
 	return nil
 }
 
@@ -157,6 +157,15 @@ func (p *prober) trap(name, answer, follows, flag string) {
 
 func (p *prober) unknown(name, answer string) {
 	p.found[name] = Finding{State: FindingUnknown, Answer: answer}
+}
+
+// leaveOpen answers the questions that have no answer yet.
+func (p *prober) leaveOpen(reason string, names ...string) {
+	for _, name := range names {
+		if _, answered := p.found[name]; !answered {
+			p.unknown(name, reason)
+		}
+	}
 }
 
 // trapUnless is a trap that the profile in use already allows for.

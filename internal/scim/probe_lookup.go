@@ -65,8 +65,17 @@ func refusedBriefly(err error) string {
 // stranger is a name that nobody has.
 func stranger(middle string) string { return "nobody" + middle + rand.Text() + "@example.invalid" }
 
-// askFilter looks for somebody who is there, and for somebody who is not.
+// askFilter asks whether look-ups can be relied on; if not, nothing can be told
+// by them.
 func (p *prober) askFilter(ctx context.Context) {
+	p.tryFilter(ctx)
+	if p.found["filter"].State == FindingTrap {
+		p.leaveOpen("the filter cannot be relied on", "filter-case", "filter-quotes", "inactive-listed", "inactive-lookup")
+	}
+}
+
+// tryFilter looks for somebody who is there, and for somebody who is not.
+func (p *prober) tryFilter(ctx context.Context) {
 	came, _, err := p.lookUp(ctx, stranger("-"))
 	switch {
 	case err != nil:
@@ -197,11 +206,7 @@ func (p *prober) noInactive(err error) {
 	if err != nil {
 		answer = "active eq false is " + refusedBriefly(err)
 	}
-	for _, name := range []string{"inactive-listed", "inactive-lookup"} {
-		if _, answered := p.found[name]; !answered {
-			p.unknown(name, answer)
-		}
-	}
+	p.leaveOpen(answer, "inactive-listed", "inactive-lookup")
 }
 
 // askHidden settles by the totals what the pages do not show.
