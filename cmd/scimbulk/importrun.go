@@ -419,6 +419,7 @@ func (r *importRun) summary(t *pipeline.Totals, err error, code int) *report.Sum
 		s.Warnings = append(s.Warnings, r.warning)
 	}
 	s.SetTotals(t)
+	s.Lookup = t.Lookup
 	if r.dryRun {
 		s.SetWrites(t.Writes)
 	}

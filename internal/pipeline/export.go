@@ -122,27 +122,33 @@ func (x *listing) gap(format string, args ...any) {
 	x.result.Gaps = append(x.result.Gaps, fmt.Sprintf(format, args...))
 }
 
-func (x *listing) options(start int) scim.ListOptions {
-	count := x.PageSize
+// options ask for the first page.
+func (e *Export) options() scim.ListOptions {
+	count := e.PageSize
 	if count <= 0 {
-		count = x.Profile.PageSizeFor(x.Endpoint, x.Attributes, x.ExcludedAttributes)
+		count = e.Profile.PageSizeFor(e.Endpoint, e.Attributes, e.ExcludedAttributes)
 	}
-	if x.Profile.MaxPageSize > 0 {
-		count = min(count, x.Profile.MaxPageSize)
+	if e.Profile.MaxPageSize > 0 {
+		count = min(count, e.Profile.MaxPageSize)
 	}
 	return scim.ListOptions{
-		Filter: x.filter, StartIndex: start, Count: count,
-		Attributes: x.asked(), ExcludedAttributes: x.ExcludedAttributes,
+		Filter: e.Filter, StartIndex: 1, Count: count, Attributes: e.asked(), ExcludedAttributes: e.ExcludedAttributes,
 	}
+}
+
+func (x *listing) options(start int) scim.ListOptions {
+	q := x.Export.options()
+	q.Filter, q.StartIndex = x.filter, start
+	return q
 }
 
 // asked are the attributes to ask for. Whoever leaves people out by whether they
 // are active has to see that.
-func (x *listing) asked() []string {
-	if len(x.Attributes) == 0 || x.Inactive == InactiveInclude || x.Endpoint != scim.Users {
-		return x.Attributes
+func (e *Export) asked() []string {
+	if len(e.Attributes) == 0 || e.Inactive == InactiveInclude || e.Endpoint != scim.Users {
+		return e.Attributes
 	}
-	return append(slices.Clone(x.Attributes), "active")
+	return append(slices.Clone(e.Attributes), "active")
 }
 
 // total asks how many resources there are now. Servers that do not say, or that

@@ -35,9 +35,10 @@ const (
 
 // How what is in the directory is found out.
 const (
-	LookupAuto = "auto"
-	LookupEach = "each"
-	LookupNone = "none"
+	LookupAuto      = "auto"
+	LookupEach      = "each"
+	LookupDirectory = "directory"
+	LookupNone      = "none"
 )
 
 // Import carries the rows of an input out on a directory, or decides what it
@@ -81,9 +82,12 @@ type run struct {
 	directory lookup
 	imagined  imagined
 	clock     clock
+	hidden    onceDirectory // the inactive people
 	parked    parking
 	seconds   seconds
 	writes    writes
+	endsMu    sync.Mutex
+	ends      []func()     // what there is to tidy up
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
 	noIfMatch atomic.Bool  // the directory refuses fresh versions
 	sawUnique atomic.Bool  // the directory has refused a key that was taken
@@ -107,6 +111,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	}
 	r.take, r.stop = context.WithCancelCause(take)
 	defer r.stop(nil)
+	defer r.tidyUp()
 	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
 	if err := r.prepare(ctx); err != nil {
@@ -125,6 +130,19 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 			"%d people would be deleted or turned inactive: the import would stop before the excess over --max-deletes %s", n, r.MaxDeletes))
 	}
 	return &r.totals, r.conserve()
+}
+
+// atEnd has something done when the run is over.
+func (r *run) atEnd(do func()) {
+	r.endsMu.Lock()
+	defer r.endsMu.Unlock()
+	r.ends = append(r.ends, do)
+}
+
+func (r *run) tidyUp() {
+	for _, do := range r.ends {
+		do()
+	}
 }
 
 // conserve checks the first promise: rows read are the sum of the outcomes.

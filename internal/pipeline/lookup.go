@@ -17,47 +17,8 @@ type lookup interface {
 	find(ctx context.Context, record *mapping.Record, fresh bool) (*plan.Current, error)
 }
 
-// newLookup chooses how to find out what is there. A directory that holds
-// nothing need not be asked again.
-func (r *run) newLookup(ctx context.Context) (lookup, error) {
-	each := &lookupEach{client: r.Client, endpoint: Endpoint(r.Resource)}
-	path, err := scim.ParsePath(r.Mapping.Match())
-	if err != nil {
-		return nil, err
-	}
-	if each.target, err = r.Rules.Schema.Resolve(path); err != nil {
-		return nil, err
-	}
-	switch r.Lookup {
-	case LookupEach:
-		return each, nil
-	case LookupNone:
-		return &lookupNew{each}, nil
-	}
-	empty, err := r.directoryIsEmpty(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if empty && r.State == nil {
-		return &lookupNew{each}, nil
-	}
-	return each, nil
-}
-
-// directoryIsEmpty asks for one resource of the type. Where inactive people are
-// listed apart, an empty list proves nothing.
-func (r *run) directoryIsEmpty(ctx context.Context) (bool, error) {
-	if r.Profile.InactiveFilter != "" {
-		return false, nil
-	}
-	page, err := r.Client.List(ctx, Endpoint(r.Resource), scim.ListOptions{Count: 1})
-	if err != nil {
-		return false, fmt.Errorf("asking the directory for its %s: %w", Endpoint(r.Resource), err)
-	}
-	return page.HasTotal && page.TotalResults == 0 && len(page.Resources) == 0 && page.NextCursor == "", nil
-}
-
-// lookupNew takes every row for a new resource until somebody knows better.
+// lookupNew takes every row for a new resource until somebody knows better: the
+// directory, by refusing to create it.
 type lookupNew struct{ *lookupEach }
 
 func (l *lookupNew) find(ctx context.Context, record *mapping.Record, fresh bool) (*plan.Current, error) {

@@ -89,6 +89,7 @@ type Totals struct {
 	Writes    map[string]int64 // by HTTP method: sent, or for a plan announced
 	Requests  journal.Stats
 	Warnings  []string
+	Lookup    string // how the run found out what is there, and why
 	Pending   int64
 	Lame      int64 // rows whose second step failed
 	Cause     error // why a run ended early: one of the sentinels below, or a failure

@@ -22,6 +22,7 @@ type Survey struct {
 	Unresolved []string
 	Dependents int64
 
+	sample     sampled
 	duplicates *duplicates
 	references *references // nil when no row can refer to another resource
 }
@@ -66,6 +67,7 @@ func (s *Survey) add(t *task, fault *Result) {
 		return
 	}
 	s.duplicates.add(t.record.KeyFold, t.row.Line)
+	s.sample.add(t.row.Number, t.record.Key)
 	if s.references != nil {
 		s.references.collect(t)
 	}

@@ -99,6 +99,7 @@ type row struct {
 	binding binding
 	result  *Result
 	have    *plan.Current
+	found   *plan.Current // who refused a create, where no look-up shows them
 	change  plan.Change
 	// sent is the last write that the directory may have carried out without
 	// our knowing; "" when there is none.
@@ -160,8 +161,12 @@ func (w *row) look(ctx context.Context, fresh bool) error {
 		return nil
 	}
 	var err error
-	if w.task.first != nil {
+	switch {
+	case w.task.first != nil:
 		w.have, err = w.lookAgain(ctx)
+		return err
+	case w.found != nil: // no look-up shows it, but it has an id
+		w.have, err = (&lookupEach{client: w.Client, endpoint: Endpoint(w.Resource)}).byID(ctx, w.found.ID)
 		return err
 	}
 	w.have, err = w.directory.find(ctx, w.record, fresh)
@@ -451,11 +456,30 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 		return fatal == nil, fatal
 	}
 	if w.have == nil {
+		if w.have, fatal = w.lookHidden(ctx); fatal != nil {
+			return false, fatal
+		}
+	}
+	if w.have == nil {
 		w.reject(failed)
 		w.result.Detail += "; no look-up finds who has it, perhaps a deleted or hidden account"
 		return true, nil
 	}
+	w.found = w.have
 	return false, nil
+}
+
+// lookHidden looks among the inactive people, whom some directories keep out of
+// look-ups. They are read once.
+func (w *row) lookHidden(ctx context.Context) (*plan.Current, error) {
+	if w.Profile.LookupsSeeInactive || w.Profile.InactiveFilter == "" || w.Resource != "User" {
+		return nil, nil
+	}
+	hidden, err := w.hidden.read(func() (*lookupDirectory, error) { return w.readInactive(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	return hidden.known(w.record.Key)
 }
 
 // mistrustVersions stops sending If-Match where a version that was read just

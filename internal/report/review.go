@@ -276,6 +276,9 @@ func (r *Review) WriteTotals(out io.Writer, s *Summary) error {
 		fmt.Fprintf(&b, "The import would send %d writes (%s) and about %d reads. Nothing has been changed.\n",
 			w.Total, counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), s.Requests.GET)
 	}
+	if s.Lookup != "" {
+		fmt.Fprintf(&b, "%s\n", s.Lookup)
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}

@@ -27,6 +27,7 @@ type Summary struct {
 	Rows     Rows      `json:"rows"`
 	Requests Requests  `json:"requests"`
 	Writes   *Writes   `json:"writes,omitempty"`
+	Lookup   string    `json:"lookup,omitempty"`
 	Warnings []string  `json:"warnings"`
 	Error    string    `json:"error,omitempty"`
 	Exit     int       `json:"exit"`
@@ -170,6 +171,9 @@ func (s *Summary) WriteText(out io.Writer, files *Files) error {
 	}
 	tw.Flush()
 	writeRequests(&b, &s.Requests)
+	if s.Lookup != "" {
+		fmt.Fprintf(&b, "%s\n", s.Lookup)
+	}
 	for _, w := range s.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", w)
 	}

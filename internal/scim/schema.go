@@ -61,6 +61,7 @@ type ResourceSchema struct {
 	Resource   string // "User", "Group"
 	Core       Schema // with the common attributes of RFC 7643 §3.1
 	Extensions []Schema
+	Served     bool // what the directory says of itself, and not the built-in one
 }
 
 // Builtin is the schema of a User or a Group as RFC 7643 §4 defines it, with
@@ -123,7 +124,9 @@ func NewResourceSchema(resource string, served []Schema) *ResourceSchema {
 	if core == nil {
 		return builtin
 	}
-	return newResourceSchema(builtin.Resource, *core, extensions...)
+	rs := newResourceSchema(builtin.Resource, *core, extensions...)
+	rs.Served = true
+	return rs
 }
 
 // Schema finds the schema of a URN; "" is the core schema.

@@ -1,0 +1,205 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"scimbulk/internal/mapping"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
+)
+
+// newLookup chooses how to find out what is there, and says why.
+func (r *run) newLookup(ctx context.Context) (lookup, error) {
+	each, err := r.newLookupEach()
+	if err != nil {
+		return nil, err
+	}
+	switch r.Lookup {
+	case LookupEach:
+		return each, nil
+	case LookupNone:
+		return &lookupNew{each}, nil
+	case LookupDirectory:
+		return r.readDirectory(ctx, each)
+	}
+	return r.cheapestLookup(ctx, each)
+}
+
+func (r *run) newLookupEach() (*lookupEach, error) {
+	path, err := scim.ParsePath(r.Mapping.Match())
+	if err != nil {
+		return nil, err
+	}
+	target, err := r.Rules.Schema.Resolve(path)
+	return &lookupEach{client: r.Client, endpoint: Endpoint(r.Resource), target: target}, err
+}
+
+// few is a number of rows that is not worth a thought.
+const few = 5
+
+// cheapestLookup compares what it would cost, in requests, to look every row
+// up, to read the directory once, and to send every row as a create and look up
+// only those that are refused.
+func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, error) {
+	n := r.survey.Rows - r.survey.Faulty
+	page, err := r.Client.List(ctx, each.endpoint, r.directoryExport().options())
+	if err != nil {
+		return nil, fmt.Errorf("asking the directory for its %s: %w", each.endpoint, err)
+	}
+	apart := r.Profile.InactiveFilter != "" && each.endpoint == scim.Users
+	if page.HasTotal && page.TotalResults == 0 && len(page.Resources) == 0 && page.NextCursor == "" && !apart && r.State == nil {
+		return &lookupNew{each}, nil
+	}
+	pages := r.pagesOf(page, apart)
+	switch {
+	case n <= few || !page.HasTotal:
+		return r.eachOrDirectory(each), nil
+	case pages <= n/10:
+		r.say("the directory is read once: about %d pages for %d rows", pages, n)
+		return r.readDirectory(ctx, each)
+	}
+	best, costs := r.eachOrDirectory(each), n
+	if r.mayPostFirst() && len(r.survey.sample.keys) >= leastSampled {
+		found, asked, err := r.sample(ctx, each)
+		if err != nil {
+			return nil, err
+		}
+		if refused := 2 * n * found / asked; refused < min(costs, pages) {
+			r.say("no look-ups: of a sample of %d rows the directory holds %d, and it refuses those that it has", asked, found)
+			return &lookupNew{each}, nil
+		}
+	}
+	if pages < costs {
+		r.say("the directory is read once: about %d pages for %d rows", pages, n)
+		return r.readDirectory(ctx, each)
+	}
+	r.say("each of %d rows is looked up: the directory has about %d pages", n, pages)
+	return best, nil
+}
+
+func (r *run) say(format string, args ...any) { r.totals.Lookup = fmt.Sprintf(format, args...) }
+
+// pagesOf is how many pages the directory has, of the size that it really
+// sends. Where inactive people are listed apart nobody knows how many they are.
+func (r *run) pagesOf(first *scim.Page, apart bool) int64 {
+	size := max(1, len(first.Resources))
+	pages := int64((first.TotalResults + size - 1) / size)
+	if apart {
+		pages *= 2
+	}
+	return pages
+}
+
+// mayPostFirst says whether a create can be sent without a look-up: all rows
+// make what is missing, and the directory refuses what it has. A provider that
+// revives deleted accounts would do so unannounced.
+func (r *run) mayPostFirst() bool {
+	if r.DryRun || r.Mapping.HasOps() || r.Mapping.Match() == "id" || r.Profile.RevivesDeleted {
+		return false
+	}
+	leaf := leafAt(r.Resource, r.Mapping.Match(), r.Rules.Schema)
+	declared := r.Rules.Schema.Served && (leaf.Uniqueness == "server" || leaf.Uniqueness == "global")
+	return declared || r.Profile.MatchIsUnique(r.Resource, r.Mapping.Match())
+}
+
+// sample looks some rows up, spread over the file.
+func (r *run) sample(ctx context.Context, each *lookupEach) (found, asked int64, err error) {
+	var hits atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.Workers)
+	for _, key := range r.survey.sample.keys {
+		g.Go(func() error {
+			have, err := each.byKey(ctx, key)
+			if have != nil {
+				hits.Add(1)
+			}
+			return err
+		})
+	}
+	err = g.Wait()
+	return hits.Load(), int64(len(r.survey.sample.keys)), err
+}
+
+// sampled keeps the keys of a few rows, spread evenly over a file of unknown
+// length: every time there are too many, every second one goes.
+type sampled struct {
+	keys  []string
+	every int64
+}
+
+// mostSampled bounds a sample, and leastSampled is what says something.
+const (
+	mostSampled  = 30
+	leastSampled = 4
+)
+
+func (s *sampled) add(row int64, key string) {
+	s.every = max(s.every, 5)
+	if row%s.every != 0 {
+		return
+	}
+	if s.keys = append(s.keys, key); len(s.keys) <= mostSampled {
+		return
+	}
+	s.every *= 2
+	half := s.keys[:0]
+	for i := 1; i < len(s.keys); i += 2 {
+		half = append(half, s.keys[i])
+	}
+	s.keys = half
+}
+
+// eachOrDirectory looks rows up one by one, and reads the directory after all
+// where that shows that filters are not honoured.
+func (r *run) eachOrDirectory(each *lookupEach) lookup { return &lookupFallback{run: r, each: each} }
+
+type lookupFallback struct {
+	*run
+	each *lookupEach
+	once onceDirectory
+}
+
+func (l *lookupFallback) find(ctx context.Context, record *mapping.Record, fresh bool) (*plan.Current, error) {
+	if directory := l.once.get(); directory != nil {
+		return directory.find(ctx, record, fresh)
+	}
+	have, err := l.each.find(ctx, record, fresh)
+	var filter *filterError
+	if !errors.As(err, &filter) {
+		return have, err
+	}
+	directory, err := l.once.read(func() (*lookupDirectory, error) { return l.readDirectory(ctx, l.each) })
+	if err != nil {
+		return nil, err
+	}
+	return directory.find(ctx, record, fresh)
+}
+
+// directoryExport reads what a look-up needs to know of every resource.
+func (r *run) directoryExport() *Export {
+	return &Export{
+		Client: r.Client, Profile: r.Profile, Endpoint: Endpoint(r.Resource), Inactive: InactiveInclude,
+		Attributes: r.lookedAt(), Workers: r.Workers, Meter: &Meter{},
+	}
+}
+
+// lookedAt are the attributes that decisions look at; none for all of them,
+// where a replacement sends everything back.
+func (r *run) lookedAt() []string {
+	paths := r.Mapping.Attributes()
+	if len(paths) == 0 || r.Rules.NoPatch || r.Mapping.MayReplace() {
+		return nil
+	}
+	paths = append(paths, r.Mapping.Match(), "meta")
+	if r.Resource == "User" {
+		paths = append(paths, "active")
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}

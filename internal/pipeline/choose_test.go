@@ -1,0 +1,104 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/sandbox"
+	"scimbulk/internal/scim"
+)
+
+// served lets an import know the schema as the directory serves it.
+func served(t *testing.T, change func(*pipeline.Import)) func(*pipeline.Import) {
+	return func(im *pipeline.Import) {
+		t.Helper()
+		docs, err := im.Client.Schemas(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		schemas, err := scim.ParseSchemas(docs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		im.Rules.Schema = scim.NewResourceSchema("User", schemas)
+		if change != nil {
+			change(im)
+		}
+	}
+}
+
+// titles is a file with the people from one number to another, one in every so
+// many with another title.
+func titles(from, to, every int) string {
+	var b strings.Builder
+	b.WriteString("userName,title\n")
+	for i := from; i < to; i++ {
+		title := "Agent"
+		if every > 0 && i%every == 0 {
+			title = "Lead"
+		}
+		fmt.Fprintf(&b, "p%d@example.com,%s\n", i, title)
+	}
+	return b.String()
+}
+
+// TestRequests holds the number of requests to what the change sets are worth,
+// with the proportions, if not the sizes, of real directories.
+func TestRequests(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		there int
+		cap   int // resources in a page
+		file  string
+		most  int64 // requests, reads and writes
+	}{
+		{"a few changes in a whole directory", 1000, 100, titles(0, 1000, 100), 10 + 10 + 5},
+		{"new hires into a large directory", 5000, 10, titles(5000, 6000, 0), 1000 + 50},
+		{"half of them there", 5000, 100, titles(4900, 5100, 0), 50 + 100 + 40},
+		{"nothing there", 0, 100, titles(0, 500, 0), 500 + 5},
+		{"a handful", 5000, 100, titles(0, 3, 1), 3 + 3 + 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t, sandbox.Options{PageCap: tc.cap})
+			if tc.there > 0 {
+				b.run(b.prepare(titles(0, tc.there, 0), nil))
+			}
+			planned := b.run(b.prepare(tc.file, served(t, func(im *pipeline.Import) { im.DryRun = true })))
+			done := b.run(b.prepare(tc.file, served(t, nil)))
+			q := done.Requests
+			if total := q.GET + q.POST + q.PATCH; total > tc.most {
+				t.Errorf("%d requests (%+v), at most %d would do; chosen: %s", total, q, tc.most, done.Lookup)
+			}
+			if fmt.Sprint(planned.Writes) != fmt.Sprint(done.Writes) || fmt.Sprint(planned.Counts) != fmt.Sprint(done.Counts) {
+				t.Errorf("planned %v %v, done %v %v", planned.Counts, planned.Writes, done.Counts, done.Writes)
+			}
+		})
+	}
+}
+
+// TestLookups runs one change set in every way of finding out who is there, on
+// directories whose look-ups cannot be trusted.
+func TestLookups(t *testing.T) {
+	for _, lookup := range []string{pipeline.LookupAuto, pipeline.LookupEach, pipeline.LookupDirectory} {
+		for _, fault := range []string{"", "ignore-filter", "ignore-attributes", "short-pages=3", "capped-total=20"} {
+			if fault == "ignore-filter" && lookup == pipeline.LookupEach {
+				continue // refuses, rightly
+			}
+			t.Run(lookup+" "+fault, func(t *testing.T) {
+				o := sandbox.Options{}
+				if fault != "" {
+					o.Faults = []string{fault}
+				}
+				b := newBench(t, o)
+				b.run(b.prepare(titles(0, 150, 0), nil))
+				done := b.run(b.prepare(titles(50, 200, 10), func(im *pipeline.Import) { im.Lookup = lookup }))
+				want := pipeline.Counts{pipeline.Updated: 10, pipeline.Unchanged: 90, pipeline.Created: 50}
+				if fmt.Sprint(done.Counts) != fmt.Sprint(want) || done.Cause != nil {
+					t.Errorf("%v (%v), want %v", done.Counts, done.Cause, want)
+				}
+			})
+		}
+	}
+}
