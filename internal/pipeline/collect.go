@@ -15,7 +15,19 @@ const errorSample = 100
 // while it writes makes the next batch, so that a slow disk costs no more
 // writes than it can do.
 func (r *run) collect() error {
+	if !r.DryRun {
+		return r.gather(func(batch []*Result) []*Result { return batch })
+	}
 	held := &inOrder{next: 1, waiting: map[int64]*Result{}}
+	if err := r.gather(held.release); err != nil {
+		return err
+	}
+	return r.writeDown(held.rest())
+}
+
+// gather takes results until there are no more, and writes them down in the
+// order that arrange gives them.
+func (r *run) gather(arrange func([]*Result) []*Result) error {
 	for result := range r.results {
 		batch := []*Result{result}
 		for more := true; more && len(batch) < cap(r.results); {
@@ -28,15 +40,12 @@ func (r *run) collect() error {
 				more = false
 			}
 		}
-		if r.DryRun {
-			batch = held.release(batch)
-		}
-		if err := r.writeDown(batch); err != nil {
+		if err := r.writeDown(arrange(batch)); err != nil {
 			r.stop(err)
 			return errors.Join(err, r.drainResults())
 		}
 	}
-	return r.writeDown(held.rest())
+	return nil
 }
 
 // drainResults lets the workers end when nothing can be recorded any more.

@@ -99,35 +99,56 @@ type run struct {
 // off requests when ctx does. Rows that were not reached are pending, and Cause
 // in the totals says why; an error means that results could not be recorded.
 func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
-	r := &run{
-		Import:  im,
-		survey:  s,
-		open:    make(chan *task, im.Workers),
-		results: make(chan *Result, 4*im.Workers),
-		seed:    maphash.MakeSeed(),
-	}
+	r := im.newRun(take, s)
+	defer r.end()
+	r.open, r.seed = make(chan *task, im.Workers), maphash.MakeSeed()
 	for range im.Workers {
 		r.keyed = append(r.keyed, make(chan *task, 1))
 	}
-	r.take, r.stop = context.WithCancelCause(take)
-	defer r.stop(nil)
-	defer r.tidyUp()
-	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
-	im.Meter.Phase.Store(PhaseRun)
-	if err := r.prepare(ctx); err != nil {
+	var err error
+	if r.directory, err = r.newLookup(ctx); err != nil {
 		r.totals.Cause = err
-	} else if err := r.pump(ctx); err != nil {
+	} else if err := r.pump(ctx, r.stages); err != nil {
 		return &r.totals, err
-	}
-	r.totals.Pending = s.Rows - r.totals.Counts.Sum()
-	r.totals.Requests = r.allStats()
-	r.totals.Writes = r.writes.byMethod
-	if r.totals.Pending > 0 && r.totals.Cause == nil {
-		r.totals.Cause = r.cause()
 	}
 	if n := r.turnedOff.Load(); r.DryRun && r.MaxDeletes.Exceeded(n, s.Rows) {
 		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf(
 			"%d people would be deleted or turned inactive: the import would stop before the excess over --max-deletes %s", n, r.MaxDeletes))
+	}
+	return r.balance()
+}
+
+// newRun begins a session: it takes over what earlier ones did.
+func (im *Import) newRun(take context.Context, s *Survey) *run {
+	r := &run{Import: im, survey: s, results: make(chan *Result, 4*im.Workers)}
+	r.take, r.stop = context.WithCancelCause(take)
+	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
+	im.Meter.Phase.Store(PhaseRun)
+	if r.State != nil {
+		for outcome, n := range r.State.Counts() {
+			r.totals.Counts[Outcome(outcome)] = n
+		}
+		r.Meter.Resumed.Store(r.totals.Counts.Sum())
+		r.Meter.Done.Store(r.totals.Counts.Sum())
+		r.Meter.Rejected.Store(r.totals.Counts[Rejected])
+		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated])
+	}
+	return r
+}
+
+// end lets go of what a session held.
+func (r *run) end() {
+	r.tidyUp()
+	r.stop(nil)
+}
+
+// balance closes the totals, and checks them.
+func (r *run) balance() (*Totals, error) {
+	r.totals.Pending = r.totals.Rows - r.totals.Counts.Sum()
+	r.totals.Requests = r.allStats()
+	r.totals.Writes = r.writes.byMethod
+	if r.totals.Pending > 0 && r.totals.Cause == nil {
+		r.totals.Cause = r.cause()
 	}
 	return &r.totals, r.conserve()
 }
@@ -164,28 +185,9 @@ func (r *run) cause() error {
 	return cause
 }
 
-// prepare takes over what earlier sessions did and asks the directory what it
-// needs to know before the first row.
-func (r *run) prepare(ctx context.Context) error {
-	if r.State != nil {
-		for outcome, n := range r.State.Counts() {
-			r.totals.Counts[Outcome(outcome)] = n
-		}
-		r.Meter.Resumed.Store(r.totals.Counts.Sum())
-		r.Meter.Done.Store(r.totals.Counts.Sum())
-		r.Meter.Rejected.Store(r.totals.Counts[Rejected])
-		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated])
-	}
-	var err error
-	r.directory, err = r.newLookup(ctx)
-	return err
-}
-
-// pump runs the stages: one reader, the workers, one collector. An error of the
-// collector or of the reader ends all of them; that somebody broke the run off
-// is no error.
-func (r *run) pump(ctx context.Context) error {
-	err := r.stages(ctx)
+// pump runs the stages of a session. That somebody broke it off is no error.
+func (r *run) pump(ctx context.Context, stages func(context.Context) error) error {
+	err := stages(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		r.stop(ErrInterrupted)
 		return nil
@@ -193,6 +195,8 @@ func (r *run) pump(ctx context.Context) error {
 	return err
 }
 
+// stages are one reader, the workers and one collector. An error of the
+// collector or of the reader ends all of them.
 func (r *run) stages(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.read(ctx) })
