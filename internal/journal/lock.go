@@ -35,6 +35,28 @@ func lock(dir string) (*os.File, error) {
 	return file, nil
 }
 
+// Running tells whether a process is at work on the run in dir. It holds the
+// lock for a moment where nobody else does, and leaves nothing behind.
+func Running(dir string) (bool, error) {
+	path := filepath.Join(dir, lockName)
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close() // which lets go of the lock
+	err = tryLock(file)
+	switch {
+	case errors.Is(err, errLocked):
+		return true, nil
+	case err != nil:
+		return false, &os.PathError{Op: "lock", Path: path, Err: err}
+	}
+	return false, nil
+}
+
 // sign leaves our process id for whoever finds the lock held.
 func sign(file *os.File) error {
 	if err := file.Truncate(0); err != nil {
