@@ -154,7 +154,9 @@ func (r *references) rejectDependents() {
 	var missing []*reference
 	for _, e := range r.byName {
 		if e.id == "" && e.row == 0 {
-			e.absent = fmt.Sprintf("%s %q is neither in the directory nor in the file", e.column, e.name)
+			if e.absent == "" {
+				e.absent = fmt.Sprintf("%s %q is neither in the directory nor in the file", e.column, e.name)
+			}
 			missing = append(missing, e)
 		}
 	}

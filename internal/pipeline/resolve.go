@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
-	"scimbulk/internal/mapping"
 	"scimbulk/internal/scim"
 )
 
@@ -26,7 +23,7 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 	}
 	for kind, entries := range groups {
 		if err := im.resolveKind(ctx, kind, entries, refs.attrs[kind]); err != nil {
-			return fmt.Errorf("looking up the %s that rows refer to by %s: %w", Endpoint(kind.resource), kind.by, err)
+			return err
 		}
 	}
 	if im.OnDuplicate == DuplicateRejectAll {
@@ -64,74 +61,22 @@ func (r *references) unresolved() []string {
 	return list
 }
 
-// resolveKind finds resources by one of their attributes: one by one, or in one
-// reading of the directory where that takes fewer requests.
+// resolveKind finds resources that are named by one of their attributes.
 func (im *Import) resolveKind(ctx context.Context, kind refName, entries []*reference, leaf *scim.Attribute) error {
-	endpoint := Endpoint(kind.resource)
-	path, err := scim.ParsePath(kind.by)
-	if err != nil {
+	list := make([]*sought, len(entries))
+	for i, e := range entries {
+		list[i] = &sought{name: e.name, fold: e.fold}
+	}
+	if err := im.seek(ctx, kind.resource, kind.by, leaf, list); err != nil {
 		return err
 	}
-	q := scim.ListOptions{Attributes: []string{path.String()}, Count: 1}
-	page, err := im.Client.List(ctx, endpoint, q)
-	if err != nil {
-		return err
-	}
-	apart := im.Profile.InactiveFilter != "" && endpoint == scim.Users
-	if page.HasTotal && page.TotalResults == 0 && len(page.Resources) == 0 && !apart {
-		return nil
-	}
-	pages := page.TotalResults/im.Profile.PageSizeFor(endpoint, q.Attributes, nil) + 1
-	if apart {
-		pages *= 2 // nobody knows how many inactive people there are
-	}
-	if page.HasTotal && pages < len(entries) {
-		return im.readNames(ctx, endpoint, path, leaf, entries)
-	}
-	return im.lookNamesUp(ctx, endpoint, path, leaf, entries)
-}
-
-// readNames reads the whole directory, its keys alone.
-func (im *Import) readNames(ctx context.Context, endpoint scim.Endpoint, path scim.Path, leaf *scim.Attribute, entries []*reference) error {
-	byFold := make(map[string]*reference, len(entries))
-	for _, e := range entries {
-		byFold[e.fold] = e
-	}
-	export := &Export{
-		Client: im.Client, Profile: im.Profile, Endpoint: endpoint, Inactive: InactiveInclude,
-		Attributes: []string{path.String()}, Workers: im.Workers, Meter: &Meter{},
-	}
-	listing, err := export.Run(ctx, func(r scim.Resource) error {
-		object, err := scim.DecodeObject(r.Raw)
-		if err != nil {
-			return err
+	for i, e := range entries {
+		switch s := list[i]; {
+		case s.hits == 1:
+			e.id = s.found
+		case s.hits > 1:
+			e.absent = fmt.Sprintf("%s %q: %v", e.column, e.name, &ambiguousError{kind.by, s.hits})
 		}
-		if name, ok := valueAt(object, path).(string); ok {
-			if e := byFold[mapping.Fold(leaf, name)]; e != nil {
-				e.id = r.ID
-			}
-		}
-		return nil
-	})
-	if err == nil && !listing.Whole() {
-		err = &IncompleteError{Gaps: listing.Gaps}
 	}
-	return err
-}
-
-// lookNamesUp asks for each resource.
-func (im *Import) lookNamesUp(ctx context.Context, endpoint scim.Endpoint, path scim.Path, leaf *scim.Attribute, entries []*reference) error {
-	each := &lookupEach{client: im.Client, endpoint: endpoint, target: &scim.Target{Path: path, Attr: leaf}}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, im.Workers))
-	for _, e := range entries {
-		g.Go(func() error {
-			have, err := each.byKey(ctx, e.name)
-			if have != nil {
-				e.id = have.ID
-			}
-			return err
-		})
-	}
-	return g.Wait()
+	return nil
 }
