@@ -223,7 +223,7 @@ func (r *importRun) pipeline() *pipeline.Import {
 		Mapping:  r.mapping,
 		Client:   r.dir.client,
 		Profile:  r.dir.profile,
-		Rules:    plan.Rules{Schema: r.schema, OnExisting: r.onExisting, Unmapped: r.unmapped, NoPatch: !r.dir.profile.Patch},
+		Rules:    plan.Rules{Schema: r.schema, OnExisting: r.onExisting, Unmapped: r.unmapped, NoPatch: !r.dir.profile.Patch, Explain: r.dryRun},
 		Resource: r.mapping.Resource(),
 		DryRun:   r.dryRun,
 

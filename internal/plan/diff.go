@@ -20,12 +20,6 @@ func (r *Rules) diff(before, after scim.Object) ([]scim.PatchOperation, []Differ
 	return d.ops, d.differences
 }
 
-// differences lists what a resource gains, as a create shows it.
-func (r *Rules) differences(before, after scim.Object) []Difference {
-	_, differences := r.diff(before, after)
-	return differences
-}
-
 func objectAt(o scim.Object, name string) scim.Object {
 	_, v, _ := scim.Member(o, name)
 	inner, _ := v.(scim.Object)

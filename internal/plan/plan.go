@@ -106,6 +106,7 @@ type Rules struct {
 	OnExisting string // default reject
 	Unmapped   string // default keep
 	NoPatch    bool   // the directory has no PATCH: updates are sent as replacements
+	Explain    bool   // creates list what they set: somebody will read it
 }
 
 // Decide compares a wish with what is there (nil: nothing) and says what to
@@ -167,7 +168,9 @@ func (r *Rules) create(w Wish) Change {
 	prune(body)
 	r.setSchemas(body, nil)
 	c := Change{Action: ActCreate, Body: body, After: body}
-	c.Differences = r.differences(scim.Object{}, body)
+	if r.Explain {
+		_, c.Differences = r.diff(scim.Object{}, body)
+	}
 	return c
 }
 

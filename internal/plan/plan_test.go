@@ -167,7 +167,7 @@ func TestDecide(t *testing.T) {
 				}
 				have = &Current{ID: "2819", Version: `W/"1"`, Object: object}
 			}
-			tc.rules.Schema = scim.Builtin("User")
+			tc.rules.Schema, tc.rules.Explain = scim.Builtin("User"), true
 			c := tc.rules.Decide(wish(t, tc.op, tc.wish...), have)
 			if c.Action != tc.want || !strings.Contains(c.Reason, tc.reason) {
 				t.Errorf("%s (%s), want %s (%s)", c.Action, c.Reason, tc.want, tc.reason)

@@ -114,7 +114,7 @@ func Member(o Object, name string) (spelt string, value any, ok bool) {
 		return name, v, true
 	}
 	for k, v := range o {
-		if strings.EqualFold(k, name) {
+		if len(k) == len(name) && strings.EqualFold(k, name) { // names are ASCII (RFC 7643 §2.1)
 			return k, v, true
 		}
 	}
