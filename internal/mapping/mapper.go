@@ -51,6 +51,8 @@ type Mapper struct {
 	cells   []string
 	hygiene Hygiene
 	codes   []codes
+
+	warnings tally // of all rows
 }
 
 // NewMapper makes a mapper for one goroutine.
@@ -79,6 +81,9 @@ func (mp *Mapper) Map(row *rows.Row) (*Record, error) {
 		r.resource(row)
 	} else {
 		r.cells(row)
+	}
+	for _, w := range rec.Warnings {
+		mp.warnings.add(w)
 	}
 	if r.err != nil {
 		return rec, r.err
