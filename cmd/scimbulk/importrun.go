@@ -243,9 +243,15 @@ func (r *importRun) recorder() pipeline.Recorder {
 // look reads the file once through the mapping.
 func (r *importRun) look(ctx context.Context) (err error) {
 	progress := report.StartProgress(r.run.progressMode(r.s), r.s.err, r.meter, "rows")
-	defer progress.Stop()
 	r.survey, err = r.pipeline().Survey(ctx)
-	return err
+	progress.Stop()
+	if err != nil {
+		return err
+	}
+	for _, finding := range r.survey.Findings {
+		r.note("%s", finding)
+	}
+	return nil
 }
 
 // resolve finds what rows refer to, and says what is missing before anything is

@@ -17,6 +17,10 @@ type Survey struct {
 	Removals int64 // rows whose operation is delete or deactivate
 	Shared   int64 // rows whose key another row has too
 
+	// Findings are what the mapping did to the cells, what looks like damage, and
+	// what it left out of rows; a line each, and few.
+	Findings []string
+
 	// What Resolve adds: names that neither the directory nor the file knows,
 	// and how many rows cannot be carried out because of them.
 	Unresolved []string
@@ -55,6 +59,7 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 		s.references.settlePlaces()
 	}
 	s.Shared = int64(len(s.duplicates.twins))
+	s.Findings = mapper.Findings()
 	im.Meter.Done.Store(0)
 	im.Meter.Total.Store(s.Rows)
 	return s, ctx.Err()
