@@ -11,7 +11,7 @@ import (
 
 // probeAttempts is how often a probe's request is sent at most: a refusal is an
 // answer to it.
-const probeAttempts = 3
+const probeAttempts = 2
 
 // probeOptions are the flags of probe.
 type probeOptions struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 )
 
@@ -108,7 +109,13 @@ func (c *Client) Probe(ctx context.Context) ([]Finding, error) {
 }
 
 func (p *prober) ask(ctx context.Context) error {
-	p.askDiscovery(ctx)
+	if err := p.askDiscovery(ctx); err != nil {
+		p.why = "not asked: the directory does not answer"
+		if httpStatus(err) == http.StatusUnauthorized {
+			p.why = "not asked: the credentials are not accepted"
+		}
+		return err
+	}
 	if err := p.askUsers(ctx); err != nil {
 		p.why = "not asked: users cannot be listed"
 		return err

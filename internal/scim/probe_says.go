@@ -9,13 +9,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// askDiscovery reads what the directory says of itself.
-func (p *prober) askDiscovery(ctx context.Context) {
+// askDiscovery reads what the directory says of itself. An error means that
+// nothing else is worth asking.
+func (p *prober) askDiscovery(ctx context.Context) error {
 	resp, err := p.c.ServiceProviderConfig(ctx, "")
 	if err == nil {
 		p.config, err = DecodeObject(resp.Resource.Raw)
 	}
-	switch {
+	switch status := httpStatus(err); {
+	case err != nil && (status == 0 || status == http.StatusUnauthorized):
+		p.trap("config", refused(err), "nothing can be found out, or done", "")
+		return err
 	case err != nil:
 		p.note("config", refused(err), "nothing is taken for granted because of it")
 	case p.watch.statuses[http.StatusNotFound] > 0:
@@ -28,6 +32,7 @@ func (p *prober) askDiscovery(ctx context.Context) {
 	p.listDocuments("types", types, err, "name")
 	schemas, err := p.c.Schemas(ctx)
 	p.listDocuments("schemas", schemas, err, "id")
+	return nil
 }
 
 // readConfig reports the features that are named, and those that are not.

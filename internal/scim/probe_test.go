@@ -174,19 +174,23 @@ func TestProbeAnswers(t *testing.T) {
 
 // TestProbeOfWhatIsNoDirectory: a probe that gets nowhere says how far it got.
 func TestProbeOfWhatIsNoDirectory(t *testing.T) {
+	const noUsers = "users cannot be listed"
 	for _, tc := range []struct {
 		name   string
 		status int
 		kind   string
 		body   string
 		want   string
+		trap   string
+		why    string
 	}{
-		{"401", 401, "application/json", `{"detail":"the session is over"}`, "401: the session is over"},
-		{"403", 403, "application/json", `{"detail":"scope is missing"}`, "403: scope is missing"},
-		{"404", 404, "application/json", `{}`, "404: there is no such resource"},
-		{"a web page", 200, "text/html", `<!doctype html><title>Sign in</title>`, "answered HTML, not SCIM"},
-		{"something else", 200, "application/json", `{"status":"error"}`, "is not a SCIM resource"},
-		{"nothing", 200, "application/json", ``, "the answer is empty"},
+		{"401", 401, "application/json", `{"detail":"the session is over"}`, "401: the session is over", "config", "the credentials are not accepted"},
+		{"403", 403, "application/json", `{"detail":"scope is missing"}`, "403: scope is missing", "users", noUsers},
+		{"404", 404, "application/json", `{}`, "404: there is no such resource", "users", noUsers},
+		{"a web page", 200, "text/html", `<!doctype html><title>Sign in</title>`, "answered HTML, not SCIM", "users", noUsers},
+		{"something else", 200, "application/json", `{"status":"error"}`, "is not a SCIM resource", "users", noUsers},
+		{"nothing", 200, "application/json", ``, "the answer is empty", "users", noUsers},
+		{"no answer", 0, "", ``, "no answer", "config", "the directory does not answer"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -200,10 +204,10 @@ func TestProbeOfWhatIsNoDirectory(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("error %v, want %q", err, tc.want)
 				}
-				if f := finding(findings, "users"); f.State != scim.FindingTrap || !strings.Contains(f.Answer, tc.want) {
-					t.Errorf("users: %+v", f)
+				if f := finding(findings, tc.trap); f.State != scim.FindingTrap || !strings.Contains(f.Answer, tc.want) {
+					t.Errorf("%s: %+v", tc.trap, f)
 				}
-				if f := finding(findings, "filter"); f.State != scim.FindingUnknown || f.Answer != "not asked: users cannot be listed" {
+				if f := finding(findings, "filter"); f.State != scim.FindingUnknown || f.Answer != "not asked: "+tc.why {
 					t.Errorf("filter: %+v", f)
 				}
 			})
@@ -216,6 +220,9 @@ type answerer func() *http.Response
 
 func (a answerer) RoundTrip(req *http.Request) (*http.Response, error) {
 	answer := a()
+	if answer.StatusCode == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
 	answer.Request = req
 	return answer, nil
 }
