@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,6 +122,11 @@ func (o *exportOptions) execute(ctx context.Context, s streams) error {
 		return err
 	}
 	o.fillIn()
+	if o.kind != "all" {
+		if err := checkOut(o.out); err != nil {
+			return err
+		}
+	}
 	dir, err := o.target.open()
 	if err != nil {
 		return err
@@ -186,6 +192,9 @@ func (x *exportRun) dump(ctx context.Context, resource, path string, each func(s
 	if err != nil {
 		return err
 	}
+	if err := x.checkPaths(schema); err != nil {
+		return err
+	}
 	page, err := x.page()
 	if err != nil {
 		return err
@@ -203,6 +212,26 @@ func (x *exportRun) dump(ctx context.Context, resource, path string, each func(s
 	}
 	x.manifest.Add(strings.ToLower(resource), d)
 	return nil
+}
+
+// checkPaths sees that the attributes asked for are there: a directory answers
+// with nothing for those that it does not know. With all, one that users have
+// need not be one of groups.
+func (x *exportRun) checkPaths(schema *scim.ResourceSchema) error {
+	if x.kind == "all" {
+		return nil
+	}
+	var problems []error
+	for _, p := range append(slices.Clone(x.attributes), x.excluded...) {
+		path, err := scim.ParsePath(strings.TrimSpace(p))
+		if err == nil {
+			_, err = schema.Resolve(path)
+		}
+		if err != nil {
+			problems = append(problems, usageError{err})
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // fullPaths writes the abbreviations of paths out, as the directory knows them.

@@ -175,6 +175,9 @@ func (o *importOptions) validate() error {
 	if o.out != "" && !o.dryRun {
 		problems = append(problems, usagef("--out goes with plan or --dry-run"))
 	}
+	if err := checkOut(o.out); err != nil {
+		problems = append(problems, err)
+	}
 	return errors.Join(problems...)
 }
 
