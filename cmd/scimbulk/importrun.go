@@ -170,7 +170,7 @@ func (r *importRun) compile(ctx context.Context) error {
 	if r.importOptions.mapping != "" {
 		file, err = mapping.Load(r.importOptions.mapping)
 	} else {
-		file = mapping.Auto(r.input.Header(), r.input.Nested(), r.resource)
+		file = mapping.Auto(r.input.Header(), r.input.Schemas(), r.resource)
 	}
 	if err != nil {
 		return err
@@ -178,7 +178,9 @@ func (r *importRun) compile(ctx context.Context) error {
 	var failed error
 	schema := func(resource string) *scim.ResourceSchema {
 		r.schema, err = r.dir.schema(ctx, resource)
-		failed = errors.Join(failed, err)
+		if failed == nil { // the second time says the same
+			failed = err
+		}
 		if r.schema == nil {
 			return scim.Builtin(resource)
 		}

@@ -213,7 +213,7 @@ func (o *mappingInitOptions) refuseOverwrite() error {
 }
 
 func (o *mappingInitOptions) draft(ctx context.Context, in *rows.Reader) (*mapping.Draft, error) {
-	resource := cmpOr(o.resource, mapping.ResourceOf(in.Header()))
+	resource := cmpOr(o.resource, mapping.ResourceOf(in.Header(), in.Schemas()))
 	schemas, provider, closeDir, err := o.schemas(ctx)
 	if err != nil {
 		return nil, err

@@ -122,7 +122,7 @@ func (o *mappingCheckOptions) execute(ctx context.Context, s streams) error {
 // compile checks the mapping against the header, and against what the directory
 // or the provider keeps.
 func (o *mappingCheckOptions) compile(ctx context.Context, in *rows.Reader) (*mapping.Mapping, *scim.ResourceSchema, error) {
-	file := mapping.Auto(in.Header(), in.Nested(), o.resource)
+	file := mapping.Auto(in.Header(), in.Schemas(), o.resource)
 	if o.mapping != "" {
 		var err error
 		if file, err = mapping.Load(o.mapping); err != nil {

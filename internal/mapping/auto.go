@@ -9,13 +9,13 @@ import (
 
 // Auto is the mapping of a file that has none: a header that is a SCIM path
 // maps to it, a well-known one by the table. resource is the flag's value; ""
-// is known by the columns. The columns are mapped when Compile knows the
+// is what [ResourceOf] says. The columns are mapped when Compile knows the
 // directory's schema.
-func Auto(header []string, _ bool, resource string) *File {
+func Auto(header, schemas []string, resource string) *File {
 	f := &File{auto: true}
-	f.resource.s = resource
-	if resource == "" && looksLikeGroups(header) {
-		f.resource.s = "Group"
+	if f.resource.s = resource; resource == "" {
+		f.resource.s = ResourceOf(header, schemas)
+		f.guessed = f.resource.s != "User"
 	}
 	return f
 }
@@ -33,13 +33,18 @@ func (c *compiler) mapHeader() {
 	c.m.notes = append(c.m.notes, a.notes...)
 }
 
-// looksLikeGroups says whether the columns are those of groups: displayName
-// and members, or nothing of a person.
-func looksLikeGroups(header []string) bool {
-	has := func(name string) bool {
-		return slices.ContainsFunc(header, func(h string) bool { return strings.EqualFold(h, name) })
+// ResourceOf is the resource that the rows of a file describe, as far as its
+// columns and the schemas of its objects tell: User, unless they are plainly
+// those of groups.
+func ResourceOf(header, schemas []string) string {
+	has := func(list []string, name string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
 	}
-	return has("displayName") && has("members") && !has("userName")
+	columns := has(header, "displayName") && has(header, "members") && !has(header, "userName")
+	if columns || has(schemas, scim.GroupURN) && !has(schemas, scim.UserURN) {
+		return "Group"
+	}
+	return "User"
 }
 
 type autoMapper struct {

@@ -88,6 +88,7 @@ func TestAuto(t *testing.T) {
 		{
 			name: "groups", csv: "displayName,members,id,schemas\nStaff,\"[{\"\"value\"\":\"\"7\"\"}]\",9,x", opts: Options{Match: "displayName"}, match: "displayName", key: "Staff",
 			want: []string{`displayName = "Staff"`, `members += [{"value":"7"}]`}, readOnly: []string{"id", "schemas"},
+			notes: []string{"the rows are taken for groups, as --resource Group would; --resource User overrides"},
 		},
 		{
 			name: "a password by its path", csv: "userName,password\nann,pw", match: "userName", key: "ann", want: []string{`userName = "ann"`}, unmapped: []string{"password"},
@@ -99,7 +100,7 @@ func TestAuto(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := Auto(lines[0], false, tt.resource).Compile(lines[0], false, tt.opts)
+			m, err := Auto(lines[0], nil, tt.resource).Compile(lines[0], false, tt.opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +133,7 @@ func TestAutoKnowsTheDirectory(t *testing.T) {
 	core := scim.Builtin("User").Core
 	schema := scim.NewResourceSchema("User", []scim.Schema{core, own})
 	header := []string{"userName", own.ID + ":badge", "enterprise:department", "Department"}
-	f := Auto(header, false, "")
+	f := Auto(header, nil, "")
 	for range 2 { // compiling changes nothing of the file
 		m, err := f.Compile(header, false, Options{Schema: func(string) *scim.ResourceSchema { return schema }})
 		if err != nil {

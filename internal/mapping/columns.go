@@ -33,7 +33,12 @@ type column struct {
 
 // NewColumns begins a layout.
 func NewColumns(schema *scim.ResourceSchema) *Columns {
-	return &Columns{schema: schema, used: map[string]column{}}
+	c := &Columns{schema: schema, used: map[string]column{}}
+	if i := slices.IndexFunc(schema.Core.Attributes, func(a scim.Attribute) bool { return a.Name == "members" }); i >= 0 {
+		// Always there, so that the file can be told from one of users.
+		c.used["members"] = column{path: "members", attr: i, afterAllOfTheKind: true}
+	}
+	return c
 }
 
 // Add makes room for what a resource holds.

@@ -87,6 +87,9 @@ func (c *compiler) settings() {
 		c.m.schema = scim.Builtin(c.m.resource)
 	}
 	c.regionCode(c.region)
+	if c.guessed && c.opts.Resource == "" {
+		c.m.notes = append(c.m.notes, "the rows are taken for groups, as --resource Group would; --resource User overrides")
+	}
 }
 
 // regionCode reads the region of telephone numbers; the file's own is that of

@@ -37,15 +37,6 @@ func NewDraft(header []string, o DraftOptions) *Draft {
 	return d
 }
 
-// ResourceOf is the resource that a file with this header is of: User, unless
-// the columns are those of groups.
-func ResourceOf(header []string) string {
-	if looksLikeGroups(header) {
-		return "Group"
-	}
-	return "User"
-}
-
 // See takes a row in.
 func (d *Draft) See(row *rows.Row) {
 	d.rows++
@@ -86,7 +77,7 @@ type chooser struct {
 // choose goes from what is certain to what is likely: the paths and well-known
 // names of the header, then what the cells show.
 func (d *Draft) choose() *chooser {
-	c := &chooser{Draft: d, resource: firstOf(d.o.Resource, ResourceOf(d.header)), used: make([]bool, len(d.header)), taken: map[string]bool{}, key: -1}
+	c := &chooser{Draft: d, resource: firstOf(d.o.Resource, ResourceOf(d.header, nil)), used: make([]bool, len(d.header)), taken: map[string]bool{}, key: -1}
 	if d.o.Schema == nil {
 		d.o.Schema = scim.Builtin(c.resource)
 	}

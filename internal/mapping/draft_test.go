@@ -25,7 +25,7 @@ func draftOf(t *testing.T, text, provider string) (header []string, draft []byte
 	if err != nil {
 		t.Fatal(err)
 	}
-	resource := ResourceOf(lines[0])
+	resource := ResourceOf(lines[0], nil)
 	d := NewDraft(lines[0], DraftOptions{Input: "people.csv", Resource: resource, Provider: profile.Title, Schema: profile.Schema(resource)})
 	for _, cells := range lines[1:] {
 		d.See(&rows.Row{Cells: cells})

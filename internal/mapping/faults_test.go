@@ -139,7 +139,7 @@ func TestAutoFaults(t *testing.T) {
 		fmt.Fprintf(&b, "== %s\n", tt.name)
 		header := strings.Split(tt.header, ",")
 		tt.opts.Input = "people.csv"
-		m, err := Auto(header, false, "").Compile(header, false, tt.opts)
+		m, err := Auto(header, nil, "").Compile(header, false, tt.opts)
 		if err == nil {
 			fmt.Fprintf(&b, "not mapped: %q\n\n", m.Unmapped())
 			continue

@@ -17,6 +17,7 @@ import (
 type File struct {
 	faults     faultList
 	auto       bool
+	guessed    bool // nobody has said what the resource is, and it is not the usual one
 	resource   text
 	match      text
 	op         *entry

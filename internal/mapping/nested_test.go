@@ -69,7 +69,7 @@ func TestWholeResources(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			header := strings.Split(tt.header, ",")
 			tt.opts.Input, tt.opts.Schema = "people.jsonl", testSchema
-			m, err := Auto(header, true, "").Compile(header, true, tt.opts)
+			m, err := Auto(header, nil, "").Compile(header, true, tt.opts)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -76,7 +76,7 @@ func FuzzResource(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	m, err := Auto([]string{"userName"}, true, "").Compile([]string{"userName"}, true, Options{Input: "x.jsonl"})
+	m, err := Auto([]string{"userName"}, nil, "").Compile([]string{"userName"}, true, Options{Input: "x.jsonl"})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestAutoAnything(t *testing.T) {
 	name := rapid.OneOf(rapid.SampledFrom([]string{"id", "userName", "Email", "Manager", "Groups", "password", "_x", "", "meta.created", "emails", "op", "title", "Title"}), rapid.String())
 	rapid.Check(t, func(t *rapid.T) {
 		header := rapid.SliceOfN(name, 0, 12).Draw(t, "header")
-		m, err := Auto(header, false, "").Compile(header, false, Options{Input: "x.csv"})
+		m, err := Auto(header, nil, "").Compile(header, false, Options{Input: "x.csv"})
 		if err != nil {
 			return
 		}
@@ -136,7 +136,7 @@ func TestExportedRowsComeBack(t *testing.T) {
 		columns.Add(o)
 		header := columns.Header()
 		cells := columns.Cells(o, header)
-		m, err := Auto(header, false, "").Compile(header, false, Options{Input: "x.csv", Match: "userName"})
+		m, err := Auto(header, nil, "").Compile(header, false, Options{Input: "x.csv", Match: "userName"})
 		if err != nil {
 			t.Fatal(err)
 		}

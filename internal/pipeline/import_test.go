@@ -64,7 +64,7 @@ func (b *bench) prepare(text string, change func(*pipeline.Import)) (*pipeline.I
 		b.t.Fatal(err)
 	}
 	defer in.Close()
-	m, err := mapping.Auto(in.Header(), in.Nested(), "User").Compile(in.Header(), in.Nested(), mapping.Options{})
+	m, err := mapping.Auto(in.Header(), nil, "User").Compile(in.Header(), in.Nested(), mapping.Options{})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -100,6 +102,9 @@ func (r *Reader) lookAtObject(o *objects, line []byte, seen map[string]bool) err
 	nested := false
 	err := o.each(line, func(name string, value jsontext.Value) {
 		nested = nested || name == "schemas" || value.Kind() == '{' || holdsObject(value)
+		if name == "schemas" {
+			r.lookAtSchemas(value)
+		}
 		if !seen[name] {
 			names = append(names, name)
 		}
@@ -116,6 +121,21 @@ func (r *Reader) lookAtObject(o *objects, line []byte, seen map[string]bool) err
 		return r.fault(0, 0, fmt.Sprintf("more than %d member names", maxMembers), "is this a file of records?")
 	}
 	return nil
+}
+
+// maxSchemas bounds the URNs that are kept: a resource has a handful.
+const maxSchemas = 50
+
+func (r *Reader) lookAtSchemas(value jsontext.Value) {
+	var urns []string
+	if json.Unmarshal(value, &urns) != nil {
+		return
+	}
+	for _, urn := range urns {
+		if len(r.found.schemas) < maxSchemas && !slices.Contains(r.found.schemas, urn) {
+			r.found.schemas = append(r.found.schemas, urn)
+		}
+	}
 }
 
 // holdsObject says whether an array has an object in it.

@@ -34,6 +34,7 @@ type findings struct {
 	delimiter rune
 	members   []string // JSONL of flat objects: the names, in the order in which they appear
 	nested    bool
+	schemas   []string // JSONL: what the objects' schemas name, each once
 	notes     []string
 }
 
@@ -138,6 +139,10 @@ func (r *Reader) Header() []string { return r.header }
 // Nested says that the objects of a JSONL file are whole SCIM resources: some
 // object has schemas, an object or an array of objects among its members.
 func (r *Reader) Nested() bool { return r.found.nested }
+
+// Schemas are the URNs that the objects of a JSONL file name as their schemas,
+// each once.
+func (r *Reader) Schemas() []string { return r.found.schemas }
 
 // Notes are what was detected and is worth a line on stderr.
 func (r *Reader) Notes() []string { return r.notes }
