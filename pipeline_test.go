@@ -157,6 +157,7 @@ func TestKilledAndResumed(t *testing.T) {
 	}{
 		{"on a good day", nil},
 		{"while connections break after the commit", []string{"--fault", "reset-after-commit=0.03"}},
+		{"where a second create would succeed", []string{"--fault", "non-unique"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
