@@ -51,15 +51,19 @@ const questionWidth = 40
 func (p *Probe) WriteText(out io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "probe of %s (profile %s, %d requests)\n", p.Target, p.Provider, p.Requests)
-	section := ""
+	section, left := "", 0
 	for _, f := range p.Findings {
+		if p.Error != "" && f.State == scim.FindingUnknown {
+			left++
+			continue
+		}
 		if f.Section != section {
 			section = f.Section
 			fmt.Fprintf(&b, "\n%s\n", section)
 		}
 		fmt.Fprintf(&b, "%s %-*s%s%s\n", mark(f.State), questionWidth, f.Question, oneLine(f.Answer), follows(f))
 	}
-	b.WriteString("\n" + p.closing() + "\n")
+	b.WriteString("\n" + p.closing(left) + "\n")
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -86,7 +90,7 @@ func follows(f scim.Finding) string {
 }
 
 // closing says what to do with all that.
-func (p *Probe) closing() string {
+func (p *Probe) closing(left int) string {
 	traps := 0
 	for _, f := range p.Findings {
 		if f.State == scim.FindingTrap {
@@ -95,7 +99,7 @@ func (p *Probe) closing() string {
 	}
 	switch {
 	case p.Error != "":
-		return "the probe could not be finished"
+		return fmt.Sprintf("the probe could not be finished; questions left open: %d", left)
 	case len(p.Flags) > 0:
 		return fmt.Sprintf("traps (!): %d; on the command line: %s", traps, strings.Join(p.Flags, " "))
 	}

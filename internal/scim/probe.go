@@ -104,7 +104,9 @@ func (c *Client) Probe(ctx context.Context) ([]Finding, error) {
 	watched.Transport = p.watch
 	c.http = &watched
 	err := p.ask(ctx)
-	p.askLimits()
+	if len(p.watch.statuses) > 0 {
+		p.askLimits()
+	}
 	return p.report(), err
 }
 
@@ -227,8 +229,11 @@ func (p *prober) askUsers(ctx context.Context) error {
 // refused is an error as an answer: its status and what the server says.
 func refused(err error) string {
 	var fault *Error
-	if !errors.As(err, &fault) {
+	switch {
+	case !errors.As(err, &fault):
 		return err.Error()
+	case fault.Status < 300 || fault.HTML:
+		return fault.what()
 	}
 	return "refused: " + fault.what()
 }

@@ -301,7 +301,7 @@ func (p *prober) askLimits() {
 	switch {
 	case len(w.odd) > 0:
 		p.trap("content-type", "no: "+strings.Join(w.odd, ", "), "scimbulk looks at the body instead", "")
-	case len(w.statuses) > 0:
+	default:
 		p.fine("content-type", "yes")
 	}
 	switch {
