@@ -33,9 +33,10 @@ func (s *screen) String() string {
 func work(m *pipeline.Meter) {
 	m.Phase.Store(pipeline.PhaseRun)
 	m.Total.Store(600)
-	for range 290 {
-		time.Sleep(100 * time.Millisecond)
+	for range 290 { // between the ticks of what shows it, never at one
+		time.Sleep(50 * time.Millisecond)
 		m.Done.Add(2)
+		time.Sleep(50 * time.Millisecond)
 	}
 	m.Rejected.Store(3)
 }
