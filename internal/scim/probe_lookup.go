@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -295,6 +295,15 @@ func (p *prober) noteETag(header, meta string) {
 	}
 }
 
+// quotaText is what the headers of the last answer come to.
+func quotaText(q Quota) string {
+	text := fmt.Sprintf("%d left", q.Remaining)
+	if q.Limit > 0 {
+		text = fmt.Sprintf("%d of %d left", q.Remaining, q.Limit)
+	}
+	return text + ", all of them again in " + q.Reset.Round(time.Second).String()
+}
+
 // askLimits reports what the headers of all answers had to say.
 func (p *prober) askLimits() {
 	w := p.watch
@@ -310,7 +319,7 @@ func (p *prober) askLimits() {
 	case !w.quota.Known:
 		p.note("rate-headers", w.limitText()+", not understood", "the pace is found by trial; --rate N keeps below a limit that you know")
 	default:
-		p.fine("rate-headers", w.limitText()+": "+strconv.Itoa(w.quota.Remaining)+" left until "+w.quota.Reset.String()+" from then")
+		p.fine("rate-headers", w.limitText()+": "+quotaText(w.quota))
 	}
 	throttled := w.statuses[http.StatusTooManyRequests] + w.statuses[http.StatusServiceUnavailable] - p.tooLarge
 	switch {

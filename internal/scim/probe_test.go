@@ -1,14 +1,17 @@
 package scim_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"scimbulk/internal/sandbox"
 	"scimbulk/internal/scim"
@@ -36,6 +39,7 @@ func TestProbeFindsTraps(t *testing.T) {
 		{fault: "short-pages=30", traps: []string{"short-pages"}, flags: []string{"--page-size 70"}},
 		{fault: "short-pages=1", dialect: "genesys", traps: []string{"short-pages"}, flags: []string{"--page-size 99"}},
 		{fault: "capped-total=120", traps: []string{"total"}},
+		{fault: "capped-total=50 ignore-start-index", traps: []string{"total", "start-index"}},
 		{fault: "total-is-page", traps: []string{"total"}},
 		{fault: "ignore-start-index", traps: []string{"start-index"}},
 		{fault: "ignore-count", traps: []string{"count"}, flags: []string{"--page-size 20"}},
@@ -69,7 +73,7 @@ func TestProbeFindsTraps(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := sandbox.Options{Dialect: tc.dialect, Seed: 230}
 				if tc.fault != "" {
-					o.Faults = []string{tc.fault}
+					o.Faults = strings.Fields(tc.fault)
 				}
 				findings, _ := probe(t, directory(t, o, func(o *scim.Options) {
 					if p, err := scim.ProfileByName(tc.profile); err == nil {
@@ -140,7 +144,8 @@ func finding(findings []scim.Finding, name string) scim.Finding {
 	return scim.Finding{}
 }
 
-// TestProbeAnswers: what a probe says of directories that differ in no trap.
+// TestProbeAnswers: what a probe says of directories that differ in no trap. An
+// answer may go on, unless $ ends what is wanted.
 func TestProbeAnswers(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -154,17 +159,23 @@ func TestProbeAnswers(t *testing.T) {
 		{"nobody to look up", sandbox.Options{}, "filter-case", "too few people came to tell"},
 		{"weak versions", sandbox.Options{Seed: 5}, "etag", "weak"},
 		{"strong versions", sandbox.Options{Seed: 5, Dialect: "genesys"}, "etag", "strong"},
+		{"versions that agree", sandbox.Options{Seed: 5}, "etag-meta", "yes$"},
+		{"a provider's detour to its groups", sandbox.Options{Seed: 5, Dialect: "genesys"}, "groups", "not here, but below the base URL without /v2"},
+		{"a page that was too large", sandbox.Options{Seed: 5, Dialect: "genesys"}, "retry-after", "no request was held back"},
+		{"inactive people beyond the first page", sandbox.Options{Seed: 60, PageCap: 5}, "inactive-listed", "yes$"},
+		{"pages that overlap", sandbox.Options{Seed: 6, Faults: []string{"unstable-order"}}, "start-index", "the order is not stable"},
 		{"quoted versions", sandbox.Options{Seed: 5, Dialect: "genesys"}, "etag-meta", "yes, but for the quotes"},
 		{"no discovery", sandbox.Options{Seed: 5, Faults: []string{"no-discovery"}}, "config", "refused: 404"},
 		{"one user", sandbox.Options{Seed: 1}, "start-index", "too few people came to tell"},
 		{"no filter", sandbox.Options{Seed: 5, Faults: []string{"ignore-filter"}}, "filter-quotes", "the filter cannot be relied on"},
 		{"a quota", sandbox.Options{Seed: 5, Dialect: "genesys"}, "rate-headers", "inin-ratelimit-allowed 1000000, inin-ratelimit-count"},
+		{"another quota", sandbox.Options{Seed: 5, RateLimit: "500/10s:window"}, "rate-headers", "x-ratelimit-limit 500, x-ratelimit-remaining"},
 		{"a limit", sandbox.Options{Seed: 5, RateLimit: "10/10s:window", Faults: []string{"no-quota-headers"}}, "retry-after", `yes: "`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				findings, err := probe(t, directory(t, tc.options))
-				if got := finding(findings, tc.question).Answer; err != nil || !strings.HasPrefix(got, tc.want) {
+				if got := finding(findings, tc.question).Answer; err != nil || !strings.HasPrefix(got+"$", tc.want) {
 					t.Errorf("%s: %q, want %q (%v)", tc.question, got, tc.want, err)
 				}
 			})
@@ -227,7 +238,152 @@ func (a answerer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// TestProbeLeavesTheClientAsItWas: the watch over headers ends with the probe.
+// tampered changes what goes to a directory and what comes back.
+type tampered struct {
+	next   http.RoundTripper
+	query  func(url.Values)
+	header func(*http.Request, http.Header)
+	body   func(string) string
+	status func(*http.Request) int // 0 lets the request through
+}
+
+func (m tampered) RoundTrip(req *http.Request) (*http.Response, error) {
+	if m.status != nil {
+		if status := m.status(req); status != 0 {
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+		}
+	}
+	if m.query != nil {
+		q := req.URL.Query()
+		m.query(q)
+		req = req.Clone(req.Context())
+		req.URL.RawQuery = q.Encode()
+	}
+	answer, err := m.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if m.header != nil {
+		m.header(req, answer.Header)
+	}
+	if m.body != nil {
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return nil, err
+		}
+		text = []byte(m.body(string(text)))
+		answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	}
+	return answer, nil
+}
+
+// dropping takes a parameter out of every query.
+func dropping(name string) func(url.Values) { return func(q url.Values) { q.Del(name) } }
+
+// asking puts another filter in the place of one for a known name.
+func asking(instead string) func(url.Values) {
+	return func(q url.Values) {
+		if strings.Contains(q.Get("filter"), "@example.com") {
+			q.Set("filter", instead)
+		}
+	}
+}
+
+// TestProbeOfOddDirectories: what no fault of the sandbox shows.
+func TestProbeOfOddDirectories(t *testing.T) {
+	version := regexp.MustCompile(`,"version":"W/\\"[0-9]+\\""`)
+	refusals := 0
+	for _, tc := range []struct {
+		name     string
+		tampered tampered
+		question string
+		want     scim.Finding
+	}{
+		{"sortBy that is ignored", tampered{query: dropping("sortBy")}, "sort", scim.Finding{State: "trap", Answer: "no, although it says so"}},
+		{"cursors that are promised", tampered{query: dropping("cursor")}, "cursor", scim.Finding{State: "trap", Answer: "no, although it says so"}},
+		{
+			"cursors that lead back", tampered{query: func(q url.Values) {
+				if q.Has("cursor") {
+					q.Set("cursor", "")
+				}
+			}}, "cursor", scim.Finding{State: "trap", Answer: "no: the second page repeats some of the first"},
+		},
+		{"somebody else", tampered{query: asking(`userName sw "a"`)}, "filter", scim.Finding{State: "trap", Answer: "no: it brings somebody else", Flag: "--lookup directory"}},
+		{"nobody", tampered{query: asking(`userName eq "nobody"`)}, "filter", scim.Finding{State: "trap", Answer: "no: it does not find somebody who is there", Flag: "--lookup directory"}},
+		{
+			"no versions", tampered{header: func(_ *http.Request, h http.Header) { h.Del("ETag") }, body: func(text string) string { return version.ReplaceAllString(text, "") }},
+			"etag", scim.Finding{State: "trap", Answer: "none"},
+		},
+		{"versions without a header", tampered{header: func(_ *http.Request, h http.Header) { h.Del("ETag") }}, "etag", scim.Finding{State: "note", Answer: "no header, meta.version alone"}},
+		{
+			"conditions that are ignored", tampered{status: func(r *http.Request) int {
+				r.Header.Del("If-None-Match")
+				return 0
+			}}, "not-modified", scim.Finding{State: "note", Answer: "no"},
+		},
+		{
+			"no PATCH", tampered{body: func(text string) string {
+				return strings.Replace(text, `"patch":{"supported":true`, `"patch":{"supported":false`, 1)
+			}}, "patch", scim.Finding{State: "trap", Answer: "no", Flag: "--op replace"},
+		},
+		{"no totals", tampered{body: func(text string) string { return strings.Replace(text, `"totalResults"`, `"n"`, 1) }}, "total", scim.Finding{State: "trap", Answer: "no total is given"}},
+		{
+			"a large page that is refused once", tampered{status: func(r *http.Request) int {
+				if r.URL.Query().Get("count") == "100" && refusals == 0 {
+					refusals++
+					return http.StatusTooManyRequests
+				}
+				return 0
+			}}, "page-tie", scim.Finding{State: "ok", Answer: "yes"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				findings, err := probe(t, directory(t, sandbox.Options{Seed: 60}, func(o *scim.Options) {
+					tc.tampered.next = o.Transport
+					o.Transport = tc.tampered
+				}))
+				got := finding(findings, tc.question)
+				if err != nil || got.State != tc.want.State || got.Answer != tc.want.Answer || got.Flag != tc.want.Flag {
+					t.Errorf("%+v, want %+v (%v)", got, tc.want, err)
+				}
+			})
+		})
+	}
+}
+
+// TestProbeOfPeople: what follows from who is in the directory.
+func TestProbeOfPeople(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		fault    string
+		people   []int
+		question string
+		want     string
+	}{
+		{"people in the order of their names", "", []int{1, 2, 3, 4}, "sort", "the people come in that order anyhow"},
+		{"two of one name", "non-unique", []int{1, 1, 2}, "filter", "yes, but 2 people have one userName"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := directory(t, sandbox.Options{Faults: strings.Fields(tc.fault)})
+				for _, n := range tc.people {
+					if _, err := c.Create(t.Context(), scim.Users, person(n)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				findings, err := c.Probe(t.Context())
+				if got := finding(findings, tc.question).Answer; err != nil || got != tc.want {
+					t.Errorf("%s: %q, want %q (%v)", tc.question, got, tc.want, err)
+				}
+			})
+		})
+	}
+}
+
+// TestProbeLeavesTheClientAsItWas: the watch over headers, which takes one
+// request at a time, ends with the probe; and the same directory gets the same
+// answers.
 func TestProbeLeavesTheClientAsItWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := directory(t, sandbox.Options{Seed: 5})
@@ -235,7 +391,17 @@ func TestProbeLeavesTheClientAsItWas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				for range 20 {
+					if _, err := c.List(t.Context(), scim.Users, scim.ListOptions{Count: 1}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
 		after, err := c.Probe(t.Context())
 		if err != nil || !slices.Equal(before, after) {
 			t.Errorf("probed again: %v, %v", after, err)
