@@ -2,6 +2,7 @@ package scim
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,6 +26,27 @@ func (r Resource) MemberIDs(yield func(id string)) error {
 		}
 	}
 	return nil
+}
+
+// DirectGroups are the ids of the groups that a user says to be in, not counting
+// those that hold the user's groups (RFC 7643 §4.1.2).
+func (r Resource) DirectGroups() []string {
+	var user struct {
+		Groups []struct {
+			Value jsontext.Value `json:"value"`
+			Type  string         `json:"type"`
+		} `json:"groups"`
+	}
+	if json.Unmarshal(r.Raw, &user, wireJSON) != nil {
+		return nil
+	}
+	var ids []string
+	for _, g := range user.Groups {
+		if id := scalarText(g.Value); id != "" && !strings.EqualFold(g.Type, "indirect") {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // MemberPatch is the body of a PATCH of a group that adds members and removes

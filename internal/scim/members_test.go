@@ -34,6 +34,16 @@ func TestMemberIDs(t *testing.T) {
 	}
 }
 
+func TestDirectGroups(t *testing.T) {
+	resource, err := scim.ParseResource([]byte(`{"id":"u","groups":[{"value":"a"},{"value":"b","type":"Indirect"},{"value":"c","type":"direct"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := resource.DirectGroups(); !slices.Equal(got, []string{"a", "c"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestMemberPatch(t *testing.T) {
 	body, err := scim.EncodePatch(scim.MemberPatch([]string{"a", "b"}, []string{`c"d`}))
 	if err != nil {

@@ -41,6 +41,7 @@ type Profile struct {
 	Patch           bool // PATCH works
 	Bulk            bool // /Bulk may be there
 	MembersPerPatch int  // members in one PATCH of a group
+	HidesMembers    bool // groups never show who is in them
 	ContentType     string
 	LowerCasePaths  bool // the provider documents its paths in lower case
 

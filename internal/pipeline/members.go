@@ -1,0 +1,207 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"runtime/debug"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// MemberImport adds users to groups and removes them, a row a membership. Its
+// key is the group and the user, by name or by id: an id counts where the
+// directory has it, the name where it has not. Rows of one group travel
+// together in as few PATCH requests as the provider takes, and each has its own
+// outcome. What is so already is not sent. Nobody loses an account by being
+// removed from a group: --max-deletes does not apply.
+//
+// Fill Import in, without a Mapping, then call Survey, Resolve and Run as those
+// of an Import, and Close.
+type MemberImport struct {
+	*Import
+	columns memberColumns
+	table   *memberTable
+}
+
+// NewMemberImport knows a membership file by its header; nil for any other
+// file. input is its name in messages.
+func NewMemberImport(header []string, input string) *MemberImport {
+	columns, ok := newMemberColumns(header, input)
+	if !ok {
+		return nil
+	}
+	return &MemberImport{columns: columns}
+}
+
+// Close lets go of the rows.
+func (m *MemberImport) Close() error {
+	if m.table == nil {
+		return nil
+	}
+	return m.table.spool.close()
+}
+
+// Survey reads the whole input. It holds 24 bytes a row and every name once;
+// the text of the rows goes to a temporary file.
+func (m *MemberImport) Survey(ctx context.Context) (*Survey, error) {
+	if !m.Profile.Patch {
+		return nil, fmt.Errorf("%s has no PATCH, by which alone members can be added and removed one by one", m.Profile.Title)
+	}
+	in, err := m.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	spool, err := newRowSpool()
+	if err != nil {
+		return nil, err
+	}
+	m.table = &memberTable{
+		spool: spool, groups: newMemberNames("Group", "displayName"), users: newMemberNames("User", "userName"),
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(25)) // most of the heap is the table, which has no pointers
+	s := &Survey{}
+	for row, err := range in.Rows(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		added, err := m.table.add(&row, &m.columns)
+		if err != nil {
+			return nil, err
+		}
+		s.Rows++
+		if added.fate == isFaulty {
+			s.Faulty++
+		}
+		m.Meter.Done.Add(1)
+	}
+	m.Meter.Done.Store(0)
+	m.Meter.Total.Store(s.Rows)
+	return s, errors.Join(spool.flush(), ctx.Err())
+}
+
+// Resolve finds the ids of all groups and users, and the rows that cannot be
+// carried out or need not be. It sends no write.
+func (m *MemberImport) Resolve(ctx context.Context, s *Survey) error {
+	t := m.table
+	for _, names := range []*memberNames{t.groups, t.users} {
+		if err := m.seek(ctx, names.resource, names.by, names.leaf, names.list); err != nil {
+			return err
+		}
+	}
+	if err := m.seekGroupsInGroups(ctx); err != nil {
+		return err
+	}
+	s.Dependents = t.place()
+	s.Unresolved = append(t.groups.unknown(), t.users.unknown()...)
+	s.Shared = t.judge(m.OnDuplicate)
+	return nil
+}
+
+// seekGroupsInGroups looks for members that are groups themselves: in an export
+// they have an id and no name.
+func (m *MemberImport) seekGroupsInGroups(ctx context.Context) error {
+	var groups []*sought
+	for _, s := range m.table.users.list {
+		if s.name == "" && !s.there {
+			groups = append(groups, s)
+		}
+	}
+	return m.seek(ctx, "Group", "displayName", m.table.groups.leaf, groups)
+}
+
+// Run carries the rows out, group by group; see [Import.Run].
+func (m *MemberImport) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
+	r := &memberRun{run: m.newRun(take, s), table: m.table, columns: &m.columns, memberSeed: memberSeed{maphash.MakeSeed()}}
+	defer r.end()
+	r.limit.Store(int64(max(1, m.Profile.MembersPerPatch)))
+	if m.Profile.MembersPerPatch == 0 {
+		r.limit.Store(defaultMembersPerPatch)
+	}
+	r.doubted = r.doubts()
+	before := r.limit.Load()
+	if err := r.pump(ctx, r.stages); err != nil {
+		return &r.totals, err
+	}
+	if now := r.limit.Load(); now < before {
+		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("the directory refused %d members in a request: no more than %d were sent at a time", before, now))
+	}
+	return r.balance()
+}
+
+// defaultMembersPerPatch is what no server that we know of refuses.
+const defaultMembersPerPatch = 100
+
+// memberRun is one session of a membership import.
+type memberRun struct {
+	*run
+	table   *memberTable
+	columns *memberColumns
+	doubted map[int64]*doubt
+	limit   atomic.Int64 // members in one PATCH; it only falls
+	shown   showing
+	memberSeed
+}
+
+// stages are the groups, several at a time, and one collector.
+func (r *memberRun) stages(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(r.results)
+		if err := r.refuse(ctx); err != nil {
+			return err
+		}
+		return r.carryOutGroups(ctx)
+	})
+	g.Go(func() error {
+		return r.gather(func(batch []*Result) []*Result { return batch })
+	})
+	return g.Wait()
+}
+
+// refuse gives the rows their outcome whose outcome is known.
+func (r *memberRun) refuse(ctx context.Context) error {
+	for i := range r.table.refused {
+		m := &r.table.refused[i]
+		if r.done(int64(m.line)) {
+			continue
+		}
+		if r.take.Err() != nil || ctx.Err() != nil {
+			return nil
+		}
+		result, err := r.table.refusal(m, r.columns)
+		if err != nil {
+			return err
+		}
+		r.results <- result
+	}
+	return nil
+}
+
+// carryOutGroups hands the groups to the workers, in the order in which the
+// file names them first.
+func (r *memberRun) carryOutGroups(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, r.Workers))
+	turn := make(chan struct{})
+	close(turn)
+	for rest := r.table.rows; len(rest) > 0 && r.take.Err() == nil && ctx.Err() == nil; {
+		n := 1
+		for n < len(rest) && rest[n].group == rest[0].group {
+			n++
+		}
+		group := &memberGroup{
+			memberRun: r, id: r.table.groups.ids[rest[0].group], rows: rest[:n], turn: turn, next: make(chan struct{}),
+		}
+		rest, turn = rest[n:], group.next
+		g.Go(func() error {
+			defer close(group.next)
+			group.carryOut(ctx)
+			return nil
+		})
+	}
+	return g.Wait()
+}

@@ -1,0 +1,122 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/rand"
+	"hash/maphash"
+	"net/http"
+	"slices"
+	"sync/atomic"
+
+	"scimbulk/internal/scim"
+)
+
+// memberSet is who is in a group, as 64-bit hashes of ids.
+type memberSet map[uint64]struct{}
+
+// memberSeed is one for a run, so that sets are made and asked alike.
+type memberSeed struct{ seed maphash.Seed }
+
+func (s memberSeed) put(set memberSet, id string)  { set[maphash.String(s.seed, id)] = struct{}{} }
+func (s memberSeed) drop(set memberSet, id string) { delete(set, maphash.String(s.seed, id)) }
+func (s memberSeed) has(set memberSet, id string) bool {
+	_, in := set[maphash.String(s.seed, id)]
+	return in
+}
+
+// members reads who is in a group.
+func (r *memberRun) members(ctx context.Context, id string) (memberSet, error) {
+	resp, err := r.Client.Get(ctx, scim.Groups, id, scim.ReadOptions{})
+	if err != nil {
+		return nil, err
+	}
+	r.clock.set(resp.Date)
+	set := memberSet{}
+	if err := resp.Resource.MemberIDs(func(id string) { r.put(set, id) }); err != nil {
+		return nil, &scim.Error{Method: http.MethodGet, Path: string(scim.Groups), Status: resp.Status, CorrelationID: resp.CorrelationID, Err: err}
+	}
+	if len(set) > 0 {
+		r.shown.state.CompareAndSwap(membersUnknown, membersShown)
+	}
+	return set, nil
+}
+
+// showing is what is known of whether groups show their members. Some
+// directories always show an empty list, though their users or their filters
+// know better.
+type showing struct{ state, probes atomic.Int32 }
+
+const (
+	membersUnknown int32 = iota
+	membersShown
+	membersHidden
+)
+
+// How many of those whom its rows name are asked after in a group that looks
+// empty, and in a run.
+const (
+	probesPerGroup = 3
+	probesPerRun   = 30
+)
+
+// doubtEmptiness finds out whether a group that looks empty only hides its
+// members: then there is no set of them.
+func (g *memberGroup) doubtEmptiness(ctx context.Context) error {
+	if g.Profile.HidesMembers {
+		g.shown.state.Store(membersHidden)
+	}
+	for i := 0; i < min(probesPerGroup, len(g.rows)) && g.shown.state.Load() == membersUnknown; i++ {
+		if g.shown.probes.Add(1) > probesPerRun {
+			break
+		}
+		if _, err := g.isInUnseen(ctx, g.table.users.ids[g.rows[i].user]); err != nil {
+			return err
+		}
+	}
+	if g.shown.state.Load() == membersHidden {
+		g.have = nil
+	}
+	return nil
+}
+
+// isInUnseen says whether somebody is in the group whom the group does not
+// show: the user says so, or a filter that does not find just anybody.
+func (g *memberGroup) isInUnseen(ctx context.Context, user string) (bool, error) {
+	in, err := g.userSays(ctx, user)
+	if err == nil && !in {
+		in, err = g.filterSays(ctx, user)
+	}
+	if err != nil {
+		return false, stopsRun(ctx, err) // a directory that refuses the question has nothing to say
+	}
+	if in {
+		g.shown.state.Store(membersHidden)
+	}
+	return in, nil
+}
+
+func (g *memberGroup) userSays(ctx context.Context, user string) (bool, error) {
+	resp, err := g.Client.Get(ctx, scim.Users, user, scim.ReadOptions{})
+	if err != nil {
+		return false, err
+	}
+	return slices.Contains(resp.Resource.DirectGroups(), g.id), nil
+}
+
+func (g *memberGroup) filterSays(ctx context.Context, user string) (bool, error) {
+	found, err := g.search(ctx, user)
+	if err != nil || !found {
+		return false, err
+	}
+	anybody, err := g.search(ctx, rand.Text())
+	return !anybody, err
+}
+
+// search looks for the group among those that somebody is a member of.
+func (g *memberGroup) search(ctx context.Context, user string) (found bool, err error) {
+	page, err := g.Client.List(ctx, scim.Groups, scim.ListOptions{Filter: scim.IsMember(g.id, user), Count: -1})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(page.Resources, func(r scim.Resource) bool { return r.ID == g.id }), nil
+}
