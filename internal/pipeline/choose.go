@@ -103,9 +103,16 @@ func (r *run) mayPostFirst() bool {
 	if r.DryRun || r.Mapping.HasOps() || r.Mapping.Match() == "id" || r.Profile.RevivesDeleted {
 		return false
 	}
+	return r.keyIsUnique()
+}
+
+// keyIsUnique says whether the directory is known to refuse a second resource
+// with the same key: by its profile, by the schema that it serves, or because
+// it has done so.
+func (r *run) keyIsUnique() bool {
 	leaf := leafAt(r.Resource, r.Mapping.Match(), r.Rules.Schema)
 	declared := r.Rules.Schema.Served && (leaf.Uniqueness == "server" || leaf.Uniqueness == "global")
-	return declared || r.Profile.MatchIsUnique(r.Resource, r.Mapping.Match())
+	return declared || r.sawUnique.Load() || r.Profile.MatchIsUnique(r.Resource, r.Mapping.Match())
 }
 
 // sample looks some rows up, spread over the file.

@@ -27,13 +27,7 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 // match attribute unique a second create does no harm; elsewhere the resource
 // must have stayed away for the settle window.
 func (w *row) unsettled() bool {
-	return w.change.Action == plan.ActCreate && w.sent == plan.ActCreate && !w.unique() && time.Now().Before(w.settled)
-}
-
-// unique says whether the directory is known to keep the match attribute
-// unique: by its profile, or because it has refused a second one.
-func (w *row) unique() bool {
-	return w.sawUnique.Load() || w.Profile.MatchIsUnique(w.Resource, w.record.MatchBy)
+	return w.change.Action == plan.ActCreate && w.sent == plan.ActCreate && !w.keyIsUnique() && time.Now().Before(w.settled)
 }
 
 // errParked says that a row waits for its settle window.

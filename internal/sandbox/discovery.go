@@ -116,10 +116,24 @@ func (s *Sandbox) schemaDocuments(q *request) ([]*object, error) {
 		if err != nil {
 			return nil, err
 		}
+		if sc == s.rules.user.core && !s.rules.user.uniqueKey {
+			disclaimUniqueness(o, s.rules.user.key)
+		}
 		o.set("meta", s.documentMeta(q, "Schema", "/Schemas/"+sc.ID))
 		docs = append(docs, o)
 	}
 	return docs, nil
+}
+
+// disclaimUniqueness has a schema say that the directory does not keep an
+// attribute unique: a directory that takes any number of one userName must not
+// promise otherwise (RFC 7643 §7).
+func disclaimUniqueness(schema *object, name string) {
+	for _, v := range schema.list("attributes") {
+		if attr, ok := v.(*object); ok && attr.text("name") == name {
+			attr.set("uniqueness", "none")
+		}
+	}
 }
 
 func supported(yes bool, more ...member) *object {
