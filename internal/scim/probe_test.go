@@ -163,6 +163,7 @@ func TestProbeAnswers(t *testing.T) {
 		{"a provider's detour to its groups", sandbox.Options{Seed: 5, Dialect: "genesys"}, "groups", "not here, but below the base URL without /v2"},
 		{"a page that was too large", sandbox.Options{Seed: 5, Dialect: "genesys"}, "retry-after", "no request was held back"},
 		{"inactive people beyond the first page", sandbox.Options{Seed: 60, PageCap: 5}, "inactive-listed", "yes$"},
+		{"a startIndex that is ignored", sandbox.Options{Seed: 30, Faults: []string{"ignore-start-index"}}, "past-end", "startIndex is ignored$"},
 		{"pages that overlap", sandbox.Options{Seed: 6, Faults: []string{"unstable-order"}}, "start-index", "the order is not stable"},
 		{"quoted versions", sandbox.Options{Seed: 5, Dialect: "genesys"}, "etag-meta", "yes, but for the quotes"},
 		{"no discovery", sandbox.Options{Seed: 5, Faults: []string{"no-discovery"}}, "config", "refused: 404"},
@@ -357,18 +358,20 @@ func TestProbeOfPeople(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		fault    string
-		people   []int
+		people   []string
 		question string
 		want     string
 	}{
-		{"people in the order of their names", "", []int{1, 2, 3, 4}, "sort", "the people come in that order anyhow"},
-		{"two of one name", "non-unique", []int{1, 1, 2}, "filter", "yes, but 2 people have one userName"},
+		{"people in the order of their names", "", []string{"a", "b", "C", "d"}, "sort", "the people come in that order anyhow"},
+		{"two of one name", "non-unique", []string{"a", "a", "b"}, "filter", "yes, but 2 people have one userName"},
+		{"somebody with a quote", "", []string{"a", "o'b"}, "filter-quotes", "yes"},
+		{"somebody with a quote who is not found", "quote-in-filter=empty", []string{"a", "o'b"}, "filter-quotes", "no: it finds the wrong people"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := directory(t, sandbox.Options{Faults: strings.Fields(tc.fault)})
-				for _, n := range tc.people {
-					if _, err := c.Create(t.Context(), scim.Users, person(n)); err != nil {
+				for _, name := range tc.people {
+					if _, err := c.Create(t.Context(), scim.Users, fmt.Appendf(nil, `{"schemas":[%q],"userName":%q}`, scim.UserURN, name)); err != nil {
 						t.Fatal(err)
 					}
 				}
