@@ -87,6 +87,9 @@ through a mapping into a user or a group, and creates, changes or removes it in
 the directory. The file is read once before the first write: faults of the
 mapping and of the data are known before anything changes.
 
+A file with the columns group and user (and action: add or remove) is a
+membership file: its users come into groups, or leave them.
+
 Each run has a directory, with a checkpoint log, the outcome of every row, and
 the rejected rows in a file that can be mended and imported again. A run that
 was interrupted goes on with scimbulk resume.`,

@@ -30,6 +30,7 @@ type importRun struct {
 	read    rows.Options
 	input   *rows.Reader // open for its header and dialect
 	mapping *mapping.Mapping
+	members *pipeline.MemberImport // of a membership file, which needs no mapping
 	schema  *scim.ResourceSchema
 	meter   *pipeline.Meter
 	survey  *pipeline.Survey
@@ -98,6 +99,9 @@ func (r *importRun) close() error {
 	if r.dir != nil {
 		err = errors.Join(err, r.dir.close())
 	}
+	if r.members != nil {
+		err = errors.Join(err, r.members.Close())
+	}
 	return err
 }
 
@@ -165,6 +169,9 @@ func (r *importRun) openDirectory(context.Context) (err error) {
 // compile turns the mapping, or the header alone, into a translation, against
 // the schema of the directory. All faults come together.
 func (r *importRun) compile(ctx context.Context) error {
+	if known, err := r.readMembers(); known {
+		return err
+	}
 	var file *mapping.File
 	var err error
 	if r.importOptions.mapping != "" {
@@ -210,12 +217,7 @@ func (r *importRun) noteMapping() {
 	for _, n := range r.mapping.Notes() {
 		r.note("%s", n)
 	}
-	if r.onDuplicate == "" {
-		r.onDuplicate = pipeline.DuplicateReject
-		if r.mapping.HasOps() {
-			r.onDuplicate = pipeline.DuplicateApply
-		}
-	}
+	r.settleDuplicates(r.mapping.HasOps())
 }
 
 // pipeline is the import as its package runs it.
@@ -226,7 +228,7 @@ func (r *importRun) pipeline() *pipeline.Import {
 		Client:   r.dir.client,
 		Profile:  r.dir.profile,
 		Rules:    plan.Rules{Schema: r.schema, OnExisting: r.onExisting, Unmapped: r.unmapped, NoPatch: !r.dir.profile.Patch, Explain: r.dryRun},
-		Resource: r.mapping.Resource(),
+		Resource: r.resourceType(),
 		DryRun:   r.dryRun,
 
 		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
@@ -245,7 +247,7 @@ func (r *importRun) recorder() pipeline.Recorder {
 // look reads the file once through the mapping.
 func (r *importRun) look(ctx context.Context) (err error) {
 	progress := report.StartProgress(r.run.progressMode(r.s), r.s.err, r.meter, "rows")
-	r.survey, err = r.pipeline().Survey(ctx)
+	r.survey, err = r.flow().Survey(ctx)
 	progress.Stop()
 	if err != nil {
 		return err
@@ -259,7 +261,7 @@ func (r *importRun) look(ctx context.Context) (err error) {
 // resolve finds what rows refer to, and says what is missing before anything is
 // written.
 func (r *importRun) resolve(ctx context.Context) error {
-	if err := r.pipeline().Resolve(ctx, r.survey); err != nil {
+	if err := r.flow().Resolve(ctx, r.survey); err != nil {
 		return err
 	}
 	missing := r.survey.Unresolved
@@ -275,7 +277,11 @@ func (r *importRun) resolve(ctx context.Context) error {
 	if len(missing) == 1 {
 		are = "name is"
 	}
-	r.warning = fmt.Sprintf("%d %s neither in the directory nor in the file: %s", len(missing), are, names)
+	where := "neither in the directory nor in the file"
+	if r.members != nil {
+		where = "not in the directory"
+	}
+	r.warning = fmt.Sprintf("%d %s %s: %s", len(missing), are, where, names)
 	if n := r.survey.Dependents; n > 0 {
 		r.warning += fmt.Sprintf("; rows rejected because they cannot do without: %d", n)
 	}
@@ -339,7 +345,7 @@ func (r *importRun) beginReview() (err error) {
 	r.header.Input, r.header.Started = input, time.Now().UTC()
 	r.review, err = report.NewReview(r.runDir, report.PlanHeader{
 		Format: report.PlanFormat, Run: filepath.Base(r.runDir), Target: r.dir.name, Provider: r.dir.profile.Name,
-		Resource: r.mapping.Resource(), Input: report.InputOf(input), Created: r.header.Started,
+		Resource: r.resourceType(), Input: report.InputOf(input), Created: r.header.Started,
 	}, r.files, screen, terminal(r.s.out) && os.Getenv("NO_COLOR") == "")
 	return err
 }
@@ -377,7 +383,7 @@ func (r *importRun) newHeader() (h journal.Header, err error) {
 // carryOut runs the pipeline and tells what came of it.
 func (r *importRun) carryOut(take, work context.Context) error {
 	progress := report.StartProgress(r.run.progressMode(r.s), r.s.err, r.meter, "rows")
-	totals, err := r.pipeline().Run(take, work, r.survey)
+	totals, err := r.flow().Run(take, work, r.survey)
 	progress.Stop()
 	if r.review != nil {
 		err = errors.Join(err, r.review.Close())

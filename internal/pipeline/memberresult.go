@@ -88,7 +88,17 @@ func (g *memberGroup) bear(result *Result, together []*memberSend) error {
 		Action: plan.ActUpdate, ID: g.id, Differences: []plan.Difference{members}, Patch: memberPatch(together),
 	}
 	if g.DryRun {
-		result.Key, result.Detail = group, fmt.Sprintf("members: %d to add, %d to remove", len(come), len(leave))
+		result.Key, result.Detail = group, "members: "+comeAndGo(len(come), len(leave))
 	}
 	return nil
+}
+
+func comeAndGo(come, leave int) string {
+	switch {
+	case leave == 0:
+		return fmt.Sprintf("%d to add", come)
+	case come == 0:
+		return fmt.Sprintf("%d to remove", leave)
+	}
+	return fmt.Sprintf("%d to add, %d to remove", come, leave)
 }
