@@ -42,6 +42,10 @@ type importOptions struct {
 	detailed    bool
 	out         string
 	yes         bool
+
+	kind           string // apply or undo, where the input is a change set
+	drift          string
+	includeSecrets bool
 }
 
 // runOptions are the flags of every command that makes a run.
@@ -149,12 +153,16 @@ func (o *importOptions) bind(f *pflag.FlagSet) {
 	f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this time, resumable")
 	f.DurationVar(&o.settle, "settle", 30*time.Second, "how long a lost create may take to show where keys are not unique")
 	f.StringVar(&o.out, "out", "", "plan: save the change set in `FILE`")
+	f.BoolVar(&o.includeSecrets, "include-secrets", false, "plan: save passwords in the change set, which must then be kept like one")
 	f.BoolVar(&o.detailed, "detailed-exitcode", false, "plan: exit 2 when there are changes")
 	f.BoolVar(&o.yes, "yes", false, "do not ask before people are deleted or deactivated")
 }
 
 // validate reports everything that is wrong with the flags at once.
 func (o *importOptions) validate() error {
+	if o.kind != "" {
+		return o.validateChanges()
+	}
 	problems := append(o.target.validate(), o.run.validate()...)
 	problems = oneOf(problems, "--on-existing", o.onExisting, plan.ExistingUpdate, plan.ExistingSkip, plan.ExistingReject)
 	problems = oneOf(problems, "--on-duplicate", o.onDuplicate, "", pipeline.DuplicateReject, pipeline.DuplicateRejectAll, pipeline.DuplicateApply)

@@ -39,10 +39,12 @@ type importRun struct {
 	log    *journal.Log
 	state  *journal.State // of earlier sessions, nil for a new run
 	header journal.Header
+	undo   *report.Undo
 	files  *report.Files
 	review *report.Review
 
-	warning string // what the references came to
+	planned *report.PlanHeader // of the plan that is carried out
+	warning string             // what the references came to
 }
 
 // execute runs an import or a plan.
@@ -93,6 +95,9 @@ func (r *importRun) close() error {
 	if r.input != nil {
 		err = r.input.Close()
 	}
+	if r.undo != nil {
+		err = errors.Join(err, r.undo.Close())
+	}
 	if r.log != nil {
 		err = errors.Join(err, r.log.Close())
 	}
@@ -115,6 +120,9 @@ func (r *importRun) note(format string, args ...any) {
 // openInput opens the file for its header. Standard input is kept in the run's
 // directory first, since it is read twice.
 func (r *importRun) openInput() (err error) {
+	if r.kind != "" {
+		return r.openPlan()
+	}
 	r.read = rows.Options{
 		Format: rows.Format(r.format), Encoding: r.encoding, SkipRows: r.skipRows, MaxRows: r.maxRows,
 	}
@@ -155,7 +163,10 @@ func cmpOr(s, fallback string) string {
 }
 
 func (r *importRun) command() string {
-	if r.dryRun {
+	switch {
+	case r.kind != "" && (r.kind == kindUndo || !r.dryRun):
+		return r.kind
+	case r.dryRun:
 		return "plan"
 	}
 	return "import"
@@ -169,6 +180,9 @@ func (r *importRun) openDirectory(context.Context) (err error) {
 // compile turns the mapping, or the header alone, into a translation, against
 // the schema of the directory. All faults come together.
 func (r *importRun) compile(ctx context.Context) error {
+	if r.kind != "" {
+		return r.compilePlan(ctx)
+	}
 	if known, err := r.readMembers(); known {
 		return err
 	}
@@ -204,6 +218,9 @@ func (r *importRun) compile(ctx context.Context) error {
 		return err
 	}
 	r.noteMapping()
+	if r.out != "" && r.mapping.HasPassword() && !r.includeSecrets {
+		return usagef("a password is mapped, and a saved plan does not hold it: plan without --out, or say --include-secrets and keep the plan like a password")
+	}
 	return nil
 }
 
@@ -229,12 +246,21 @@ func (r *importRun) pipeline() *pipeline.Import {
 		Profile:  r.dir.profile,
 		Rules:    plan.Rules{Schema: r.schema, OnExisting: r.onExisting, Unmapped: r.unmapped, NoPatch: !r.dir.profile.Patch, Explain: r.dryRun},
 		Resource: r.resourceType(),
+		Changes:  r.changes(),
 		DryRun:   r.dryRun,
 
 		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
 		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle,
-		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Meter: r.meter,
+		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Undo: r.keeper(), Meter: r.meter,
 	}
+}
+
+// keeper is nil where nothing is written.
+func (r *importRun) keeper() pipeline.Undo {
+	if r.undo == nil {
+		return nil
+	}
+	return r.undo
 }
 
 func (r *importRun) recorder() pipeline.Recorder {
@@ -326,6 +352,9 @@ func (r *importRun) begin() (err error) {
 		if err := r.openLog(); err != nil {
 			return err
 		}
+		if err := r.beginWrites(); err != nil {
+			return err
+		}
 	}
 	if r.files, err = report.NewFiles(r.runDir, r.input, r.state, !r.dryRun); err != nil || !r.dryRun {
 		return err
@@ -339,14 +368,48 @@ func (r *importRun) beginReview() (err error) {
 		return err
 	}
 	var screen io.Writer = r.s.out
+	if r.kind == kindUndo && r.out == "-" {
+		screen = r.s.err
+	}
 	if r.run.json {
 		screen = nil
 	}
 	r.header.Input, r.header.Started = input, time.Now().UTC()
-	r.review, err = report.NewReview(r.runDir, report.PlanHeader{
+	r.review, err = report.NewReview(r.runDir, r.planHeader(), r.files, screen, terminal(r.s.out) && os.Getenv("NO_COLOR") == "")
+	if err == nil {
+		r.review.Secrets = r.includeSecrets
+	}
+	return err
+}
+
+// planHeader says what the change sets of this run are for.
+func (r *importRun) planHeader() report.PlanHeader {
+	return report.PlanHeader{
 		Format: report.PlanFormat, Run: filepath.Base(r.runDir), Target: r.dir.name, Provider: r.dir.profile.Name,
-		Resource: r.resourceType(), Input: report.InputOf(input), Created: r.header.Started,
-	}, r.files, screen, terminal(r.s.out) && os.Getenv("NO_COLOR") == "")
+		Resource: r.resourceType(), Match: r.matchedBy(), Input: report.InputOf(r.header.Input), Created: r.header.Started,
+	}
+}
+
+// matchedBy is the attribute that keys are values of.
+func (r *importRun) matchedBy() string {
+	if r.members != nil {
+		return "displayName"
+	}
+	return r.mapping.Match()
+}
+
+// beginWrites opens what must be there before the first write: the undo file,
+// and the mark beside a plan that it is applied.
+func (r *importRun) beginWrites() (err error) {
+	if r.kind == kindApply {
+		if err := report.MarkApplied(r.importOptions.input, r.runDir); err != nil {
+			return err
+		}
+	}
+	if r.members != nil { // keeps nothing yet: a file that says so would be a lie
+		return nil
+	}
+	r.undo, err = report.OpenUndo(r.runDir, r.planHeader())
 	return err
 }
 
@@ -473,7 +536,11 @@ func (r *importRun) show(summary *report.Summary) error {
 		return err
 	}
 	if r.dryRun {
-		return r.review.WriteTotals(r.s.out, summary)
+		out := r.s.out
+		if r.kind == kindUndo && r.out == "-" {
+			out = r.s.err
+		}
+		return r.review.WriteTotals(out, summary)
 	}
 	if r.run.quiet {
 		return nil

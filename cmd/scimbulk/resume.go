@@ -29,18 +29,18 @@ var notResumed = map[string]bool{
 func (r *importRun) args() []string {
 	o := r.importOptions
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	fresh := &importOptions{}
-	fresh.bind(flags)
+	fresh := &importOptions{kind: o.kind}
+	fresh.bindAll(flags)
 	defaults := map[string]string{}
 	flags.VisitAll(func(f *pflag.Flag) { defaults[f.Name] = f.Value.String() })
 
 	now := pflag.NewFlagSet("", pflag.ContinueOnError)
 	same := *o
-	probe := &importOptions{}
-	probe.bind(now)
+	probe := &importOptions{kind: o.kind}
+	probe.bindAll(now)
 	*probe = same // the flags read their values from here
 	probe.mapping = absolute(probe.mapping)
-	args := []string{"import", absolute(o.input)}
+	args := []string{r.command(), absolute(o.input)}
 	now.VisitAll(func(f *pflag.Flag) {
 		if value := f.Value.String(); !notResumed[f.Name] && value != defaults[f.Name] {
 			args = append(args, "--"+f.Name+"="+value)
@@ -138,9 +138,12 @@ func exitWith(code int) error {
 // pace, progress and credentials goes before.
 func optionsOf(h journal.Header, session *importOptions, changed *pflag.FlagSet) (*importOptions, error) {
 	o := &importOptions{}
+	if h.Command == kindApply {
+		o.kind = kindApply
+	}
 	flags := pflag.NewFlagSet("resume", pflag.ContinueOnError)
-	o.bind(flags)
-	if len(h.Args) < 2 || h.Command != "import" {
+	o.bindAll(flags)
+	if len(h.Args) < 2 || h.Command != "import" && h.Command != kindApply {
 		return nil, fmt.Errorf("this is the log of %s %s, which this version cannot go on with", h.Command, strconv.Quote(h.Run))
 	}
 	if err := flags.Parse(h.Args[2:]); err != nil {

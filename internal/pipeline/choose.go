@@ -20,6 +20,9 @@ func (r *run) newLookup(ctx context.Context) (lookup, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.Changes != nil { // by id, most of them
+		return r.eachOrDirectory(each), nil
+	}
 	switch r.Lookup {
 	case LookupEach:
 		return each, nil

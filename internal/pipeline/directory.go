@@ -129,7 +129,11 @@ func (l *lookupDirectory) known(key string) (*plan.Current, error) {
 	if err != nil {
 		return nil, err
 	}
-	return current(resource)
+	have, err := current(resource)
+	if have != nil {
+		have.Attributes = l.all.Attributes
+	}
+	return have, err
 }
 
 // findNew finds what was not there when the directory was read.

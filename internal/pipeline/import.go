@@ -49,7 +49,8 @@ type Import struct {
 	Client   *scim.Client
 	Profile  scim.Profile
 	Rules    plan.Rules
-	Resource string // User or Group
+	Resource string     // User or Group
+	Changes  *ChangeSet // the input is a plan file; nil for rows
 	DryRun   bool
 
 	Workers     int
@@ -63,6 +64,7 @@ type Import struct {
 	State    *journal.State // of earlier sessions, nil for a new run
 	Name     string         // of the run, which salts the hashes in the log
 	Recorder Recorder
+	Undo     Undo // nil keeps nothing
 	Meter    *Meter
 }
 

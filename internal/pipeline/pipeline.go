@@ -47,9 +47,11 @@ type Result struct {
 	Class   string // of a reject
 	Detail  string // why, in a sentence; empty when all went well
 	Change  plan.Change
-	Doubt   bool         // an earlier session had left the row in doubt
-	Second  *plan.Change // the row's second step, which sets references to rows that come later
-	Lame    bool         // the row was written, but its second step failed
+	Doubt   bool              // an earlier session had left the row in doubt
+	Second  *plan.Change      // the row's second step, which sets references to rows that come later
+	Seen    map[string]string // of what a dry run would change: see plan.Line
+	Partial bool
+	Lame    bool // the row was written, but its second step failed
 
 	ID            string
 	Status        int // of the last answer, 0 when none was needed

@@ -166,6 +166,9 @@ func duplicate(t *task, detail string) *Result {
 
 // digest tells rows that ask for the same values from those that do not.
 func (tw *twins) digest(t *task) uint64 {
+	if t.planned != nil {
+		return maphash.Bytes(tw.duplicates.seed, t.row.Object)
+	}
 	values := scim.Object{"op": string(t.op)}
 	for _, a := range t.record.Assignments {
 		values[fmt.Sprintf("%s %d", a.Target.Path, a.Mode)] = a.Value

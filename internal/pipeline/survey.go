@@ -83,19 +83,23 @@ func (s *Survey) add(t *task, fault *Result) {
 
 // task is a row on its way to a worker.
 type task struct {
-	row    *rows.Row
-	record *mapping.Record
-	op     plan.Op
-	shared bool // another row that is carried out has the same key
-	later  bool // and comes before, where shared
-	final  bool // none comes after, where shared
-	doubt  *doubt
-	first  *Result // of the row's first step, when this is its second
+	row     *rows.Row
+	record  *mapping.Record
+	op      plan.Op
+	shared  bool // another row that is carried out has the same key
+	later   bool // and comes before, where shared
+	final   bool // none comes after, where shared
+	doubt   *doubt
+	planned *plan.Line // what a plan says, where the input is one
+	first   *Result    // of the row's first step, when this is its second
 }
 
 // translate maps a row. It returns a task, or the result of a row that cannot
 // be used.
 func (im *Import) translate(mapper *mapping.Mapper, row *rows.Row) (*task, *Result) {
+	if im.Changes != nil {
+		return im.translatePlanned(row)
+	}
 	if row.Err != nil {
 		return nil, faulty(row, "", row.Err)
 	}

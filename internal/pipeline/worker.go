@@ -65,6 +65,10 @@ func (r *run) finish(ctx context.Context, w *row) {
 		return
 	}
 	r.watch(result)
+	if err := w.keepCreated(result); err != nil {
+		r.stop(err)
+		return
+	}
 	w.complete(result)
 	w.sayWhatIsMissing(result)
 	released := r.survey.references.publish(w.row.Line, publicID(result), string(result.Outcome))
@@ -107,6 +111,7 @@ type row struct {
 	absent  bool // a look-up before the write that is in doubt found nothing
 	since   time.Time
 	settled time.Time // when a create that is in doubt can no longer come late
+	murky   bool      // the directory shows neither what was there before that write nor what it makes
 	rounds  int
 	step    int
 }
@@ -168,12 +173,18 @@ func (w *row) look(ctx context.Context, fresh bool) error {
 	case w.found != nil: // no look-up shows it, but it has an id
 		w.have, err = (&lookupEach{client: w.Client, endpoint: Endpoint(w.Resource)}).byID(ctx, w.found.ID)
 		return err
+	case w.planned != nil:
+		return w.lookPlanned(ctx)
 	}
 	w.have, err = w.directory.find(ctx, w.record, fresh)
 	return err
 }
 
 func (w *row) decide() {
+	if w.planned != nil {
+		w.change = w.decidePlanned()
+		return
+	}
 	if w.have == nil && w.record.MatchBy == "id" && (w.op == plan.Upsert || w.op == plan.Create) && w.sent == "" {
 		w.change = plan.Change{Action: plan.ActReject, Class: "missing",
 			Reason: "the directory has nothing with this id (--match userName finds people by name and creates those who are missing)"}
@@ -191,6 +202,9 @@ func (w *row) decide() {
 func (w *row) conclude() *Result {
 	res := w.result
 	res.Change, res.ID = w.change, w.change.ID
+	if w.murky {
+		return w.unknown(w.change.Reason)
+	}
 	if w.sent != "" && w.change.Action != plan.ActReject {
 		res.Outcome = w.label()
 		return res
@@ -250,6 +264,7 @@ func (w *row) announce() *Result {
 		w.turnedOff.Add(1)
 	}
 	w.writes.add(&w.change)
+	w.seen()
 	w.result.Change, w.result.ID, w.result.Outcome = w.change, w.change.ID, outcomeOf(w.change.Action)
 	return w.result
 }
@@ -263,6 +278,10 @@ func (w *row) write(ctx context.Context) (done bool, err error) {
 	body, err := w.body()
 	if err != nil {
 		return false, err
+	}
+	if err := w.keepReplaced(ctx); err != nil {
+		_, fatal := w.failedLookup(err)
+		return fatal == nil, fatal
 	}
 	intent := w.intent()
 	if err := w.Log.Intend(ctx, []journal.Intent{intent}); err != nil {

@@ -68,6 +68,7 @@ type Wish struct {
 type Current struct {
 	ID, Version string
 	Object      scim.Object
+	Attributes  []string // those that were read; none for all of them
 }
 
 // Difference is one attribute that a change gives another value. Old and New

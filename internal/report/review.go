@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"scimbulk/internal/pipeline"
@@ -20,45 +19,18 @@ import (
 // are in the plan file.
 const shownChanges = 200
 
-// PlanHeader is the first line of a plan file: what the plan was made for.
-type PlanHeader struct {
-	Format   int       `json:"format"`
-	Run      string    `json:"run"`
-	Target   string    `json:"target"`
-	Provider string    `json:"provider"`
-	Resource string    `json:"resource"`
-	Input    *Input    `json:"input,omitempty"`
-	Created  time.Time `json:"created"`
-}
-
-// PlanFormat is the version of the plan file.
-const PlanFormat = 1
-
-// planLine is a change in a plan file.
-type planLine struct {
-	Line     int64                 `json:"line"`
-	Op       plan.Action           `json:"op"`
-	Resource string                `json:"resource"`
-	Key      string                `json:"key"`
-	ID       string                `json:"id,omitzero"`
-	Version  string                `json:"version,omitzero"`
-	Before   scim.Object           `json:"before,omitzero"`
-	After    scim.Object           `json:"after,omitzero"`
-	Patch    []scim.PatchOperation `json:"patch,omitzero"`
-	Body     scim.Object           `json:"body,omitzero"`
-}
-
 // Review takes the decisions of a dry run: it shows them, saves them as a plan
 // file, and writes the rejects beside it. It is not safe for concurrent use.
 type Review struct {
-	Files  *Files
-	header PlanHeader
-	shown  int
-	hidden int64
-	screen io.Writer
-	colour bool
-	file   *os.File
-	out    *bufio.Writer
+	Files   *Files
+	Secrets bool // are to be saved
+	header  PlanHeader
+	shown   int
+	hidden  int64
+	screen  io.Writer
+	colour  bool
+	file    *os.File
+	out     *bufio.Writer
 }
 
 // NewReview starts a plan in a run's directory. Changes are shown on screen
@@ -87,50 +59,14 @@ func (r *Review) Record(result *pipeline.Result) error {
 	if !result.Change.Action.Writes() {
 		return nil
 	}
-	return r.writeLine(r.lineOf(result))
-}
-
-func (r *Review) lineOf(result *pipeline.Result) planLine {
-	c := &result.Change
-	line := planLine{
-		Line: result.Row.Line, Op: c.Action, Resource: r.header.Resource, Key: result.Key, ID: c.ID, Version: c.Version,
-		Patch: c.Patch, Body: c.Body,
+	line := plan.NewLine(result.Row.Line, r.header.Resource, result.Key, &result.Change, r.Secrets)
+	if line.Op != plan.ActCreate {
+		line.Seen, line.Partial = result.Seen, result.Partial
 	}
-	secrets := false
-	if c.Action != plan.ActCreate {
-		line.Before, line.After = scim.Object{}, scim.Object{}
+	if err := r.writeLine(line); err != nil || result.Second == nil {
+		return err
 	}
-	for _, d := range c.Differences {
-		if secrets = secrets || d.Secret; d.Secret || line.Before == nil {
-			continue
-		}
-		line.Before[d.Path], line.After[d.Path] = d.Old, d.New
-	}
-	if secrets {
-		line.withholdSecrets(c)
-	}
-	return line
-}
-
-// withholdSecrets takes what may not be saved out of a line: a plan file is
-// read by people and kept.
-func (l *planLine) withholdSecrets(c *plan.Change) {
-	if l.Body != nil {
-		l.Body = scim.Clone(l.Body).(scim.Object)
-	}
-	for _, d := range c.Differences {
-		if !d.Secret {
-			continue
-		}
-		delete(l.Body, d.Path)
-		var kept []scim.PatchOperation
-		for _, op := range l.Patch {
-			if op.Path != d.Path {
-				kept = append(kept, op)
-			}
-		}
-		l.Patch = kept
-	}
+	return r.writeLine(plan.NewLine(result.Row.Line, r.header.Resource, result.Key, result.Second, r.Secrets))
 }
 
 func (r *Review) writeLine(v any) error {
