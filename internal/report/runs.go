@@ -73,7 +73,7 @@ func ListRuns(folder string) ([]Run, error) {
 }
 
 // readRun reads a run's log and summary. Of a plan, which keeps no log, there
-// is the summary alone.
+// is the summary alone. One that cannot be read does not hide the others.
 func readRun(dir string) (r Run, ok bool, err error) {
 	r = Run{Name: filepath.Base(dir), Path: dir, State: RunInterrupted}
 	info, err := os.Stat(dir)
@@ -93,10 +93,13 @@ func readRun(dir string) (r Run, ok bool, err error) {
 		r.Command = strings.SplitN(r.Name, "-", 2)[0]
 	}
 	running, err := journal.Running(dir)
-	if running {
+	switch {
+	case err != nil:
+		r.State, r.Resume, r.Error = RunFailed, "", err.Error()
+	case running:
 		r.State, r.Resume = RunRunning, ""
 	}
-	return r, true, err
+	return r, true, nil
 }
 
 // readSummary reads summary.json, and tells whether there is one.

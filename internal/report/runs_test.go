@@ -69,6 +69,10 @@ func TestListRuns(t *testing.T) {
 	check(err)
 	check(os.WriteFile(log, []byte(strings.Replace(string(text), "import", "impart", 1)), 0o600))
 
+	check(aRun(t, folder, "odd", 1).Close())
+	check(os.Remove(filepath.Join(folder, "odd", "checkpoint.lock")))
+	check(os.Mkdir(filepath.Join(folder, "odd", "checkpoint.lock"), 0o700))
+
 	summaryOf(t, filepath.Join(folder, "plan-20261121-214757-9d1a"), &Summary{Command: "plan", Rows: Rows{Read: 25}, Exit: 2})
 	check(os.Mkdir(filepath.Join(folder, "plan-20261121-214757-0000"), 0o700)) // broken off before there was a summary
 	check(os.Mkdir(filepath.Join(folder, "photos"), 0o700))
@@ -91,6 +95,7 @@ func TestListRuns(t *testing.T) {
 		{"it's killed", "import", RunInterrupted, "3 of ?", "scimbulk resume '" + folder + `/it'\''s killed'`, "killed"},
 		{"running", "import", RunRunning, "4 of ?", "", ""},
 		{"damaged", "damaged", RunFailed, "0 of ?", "", "checksum"},
+		{"odd", "import", RunFailed, "1 of ?", "", "checkpoint.lock"},
 		{"plan-20261121-214757-9d1a", "plan", RunFinished, "25 of 25", "", ""},
 		{"plan-20261121-214757-0000", "plan", RunInterrupted, "0 of ?", "", ""},
 	} {

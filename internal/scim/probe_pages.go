@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,11 +36,24 @@ func (p *prober) askPageCap(ctx context.Context) {
 	case n >= hugePage:
 		p.fine("page-cap", fmt.Sprintf("%d or more", n))
 	case p.total > n || n > 0 && n < len(p.first.Resources):
-		p.found["page-cap"] = Finding{State: FindingOK, Answer: fmt.Sprint(n), Flag: p.pageSizeFlag(n)}
+		p.found["page-cap"] = Finding{State: FindingOK, Answer: fmt.Sprint(n) + p.pageSizeDoubt(n), Flag: p.pageSizeFlag(n)}
 	case n > 0:
 		p.unknown("page-cap", fmt.Sprintf("%d or more: all came in one page", n))
 	}
 	p.askPageTie(ctx)
+}
+
+// pageSizeDoubt tells where the configuration promises larger pages (RFC 9865
+// §4, or as most read RFC 7643 §5).
+func (p *prober) pageSizeDoubt(n int) string {
+	for _, limit := range [][2]string{{"pagination", "maxPageSize"}, {"filter", "maxResults"}} {
+		_, v, _ := Member(p.part(limit[0]), limit[1])
+		text, _ := v.(Number)
+		if claimed, err := strconv.Atoi(string(text)); err == nil && claimed > n {
+			return fmt.Sprintf(", although %s.%s is %d", limit[0], limit[1], claimed)
+		}
+	}
+	return ""
 }
 
 // large reads a large page, and tells a refusal of its size from one of the

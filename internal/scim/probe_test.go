@@ -153,7 +153,8 @@ func TestProbeAnswers(t *testing.T) {
 		question string
 		want     string
 	}{
-		{"a larger page", sandbox.Options{Seed: 60, PageCap: 50}, "page-cap", "50"},
+		{"a smaller page", sandbox.Options{Seed: 60, PageCap: 50}, "page-cap", "50$"},
+		{"a page smaller than promised", sandbox.Options{Seed: 110, Faults: []string{"short-pages=30"}}, "page-cap", "70, although pagination.maxPageSize is 100$"},
 		{"everybody in a page", sandbox.Options{Seed: 30}, "page-cap", "30 or more: all came in one page"},
 		{"nobody", sandbox.Options{}, "users", "yes, but there are none"},
 		{"nobody to look up", sandbox.Options{}, "filter-case", "too few people came to tell"},

@@ -122,7 +122,7 @@ func TestTokenThatExpires(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				audit := filepath.Join(t.TempDir(), "audit.jsonl")
-				o := sandbox.Options{Token: "fixed", TokenTTL: life, Latency: 50 * time.Millisecond, Audit: audit}
+				o := sandbox.Options{Token: "fixed", TokenTTL: life, Latency: 100 * time.Millisecond, Audit: audit}
 				c := directory(t, o, func(o *scim.Options) {
 					o.Workers = workers
 					o.Credentials = scim.ClientCredentials("http://127.0.0.1/oauth/token", "sandbox", "sandbox")
@@ -143,7 +143,7 @@ func TestTokenThatExpires(t *testing.T) {
 					}
 				}
 				t.Logf("%d rows, %d tokens, %d refused", rows, tokens, refused)
-				if tokens != 2 || created != rows || rows < workers*200 {
+				if tokens != 2 || created != rows || rows < workers*100 {
 					t.Errorf("%d tokens for %d rows, %d of them created", tokens, rows, created)
 				}
 				if tc.silently != (refused > 0) || refused > workers {
