@@ -97,7 +97,7 @@ func readRun(dir string) (r Run, ok bool, err error) {
 	case err != nil:
 		r.State, r.Resume, r.Error = RunFailed, "", err.Error()
 	case running:
-		r.State, r.Resume = RunRunning, ""
+		r.State, r.Resume, r.Error = RunRunning, "", ""
 	}
 	return r, true, nil
 }

@@ -100,7 +100,7 @@ func TestListRuns(t *testing.T) {
 		{"plan-20261121-214757-0000", "plan", RunInterrupted, "0 of ?", "", ""},
 	} {
 		r, ok := got[want.name]
-		if !ok || r.Command != want.command || r.State != want.state || r.rowsText() != want.rows || r.Resume != want.resume || !strings.Contains(r.Error, want.err) {
+		if !ok || r.Command != want.command || r.State != want.state || r.rowsText() != want.rows || r.Resume != want.resume || !strings.Contains(r.Error, want.err) || want.err == "" && r.Error != "" {
 			t.Errorf("%s: %+v %s", want.name, r, r.rowsText())
 		}
 		if r.Modified.IsZero() {
