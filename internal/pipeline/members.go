@@ -151,15 +151,28 @@ func (r *memberRun) stages(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(r.results)
-		if err := r.refuse(ctx); err != nil {
-			return err
-		}
-		return r.carryOutGroups(ctx)
+		return r.carryOut(ctx)
 	})
 	g.Go(func() error {
 		return r.gather(func(batch []*Result) []*Result { return batch })
 	})
 	return g.Wait()
+}
+
+// carryOut refuses what is known to be refused and carries out the rest. More
+// rejects than are allowed stop the run before its first write. Where a share
+// is allowed, the rejects come last: it is one of the file, and not of the rows
+// that happen to come first.
+func (r *memberRun) carryOut(ctx context.Context) error {
+	if !r.DryRun && r.MaxErrors.Exceeded(r.table.rejects(), r.totals.Rows) {
+		err := r.refuse(ctx)
+		r.stop(ErrMaxErrors)
+		return err
+	}
+	if r.MaxErrors.Percent > 0 {
+		return errors.Join(r.carryOutGroups(ctx), r.refuse(ctx))
+	}
+	return errors.Join(r.refuse(ctx), r.carryOutGroups(ctx))
 }
 
 // refuse gives the rows their outcome whose outcome is known.

@@ -260,6 +260,16 @@ func (t *memberTable) sort() {
 	t.rows, t.refused = t.rows[:n], t.rows[n:]
 }
 
+// rejects counts the rows that are known to be rejected.
+func (t *memberTable) rejects() (n int64) {
+	for i := range t.refused {
+		if t.refused[i].fate != isRepeated {
+			n++
+		}
+	}
+	return n
+}
+
 // refusal is the result of a row whose outcome was known before the first
 // write.
 func (t *memberTable) refusal(m *memberRow, c *memberColumns) (*Result, error) {
