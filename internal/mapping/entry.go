@@ -78,7 +78,7 @@ func readOnlyHint(t *scim.Target) string {
 	case "id":
 		return "write match: id to find resources by it"
 	case "groups":
-		return "import a membership file, or the groups"
+		return "import a file with the columns group, user and action, which puts people into groups"
 	}
 	return "leave it out"
 }
