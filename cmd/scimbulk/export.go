@@ -211,6 +211,9 @@ func (x *exportRun) dump(ctx context.Context, resource, path string, each func(s
 		return fmt.Errorf("exporting %s: %w", e.Endpoint, err)
 	}
 	x.manifest.Add(strings.ToLower(resource), d)
+	if len(d.Lost) > 0 && !x.run.quiet {
+		fmt.Fprintf(x.s.err, "%s: no column can hold %s; --format jsonl keeps everything\n", path, strings.Join(d.Lost, ", "))
+	}
 	return nil
 }
 

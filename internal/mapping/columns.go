@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,14 +12,18 @@ import (
 
 // Columns lays resources out as rows, so that importing the rows again with no
 // mapping file says the same: one column a path, in the order of the schema.
-// See Add, Header and Cells.
+// See Add, Header, Cells and Lost.
 //
 // A value of a multi-valued attribute with a type has its own columns, such as
 // emails[type eq "work"].value. What they cannot hold is in the column of the
-// attribute itself: values separated by |, or a JSON array of the rest.
+// attribute itself: values separated by |, or a JSON array of the rest. A value
+// that its text alone would not bring back is json: and the value as JSON.
 type Columns struct {
 	schema *scim.ResourceSchema
 	used   map[string]column
+	fields map[string]*field // how the automatic mapping reads a column, by path
+	lost   map[string]bool
+	some   bool // there are resources
 }
 
 // column is where a column stands in the header: attributes in the order of
@@ -33,7 +38,7 @@ type column struct {
 
 // NewColumns begins a layout.
 func NewColumns(schema *scim.ResourceSchema) *Columns {
-	c := &Columns{schema: schema, used: map[string]column{}}
+	c := &Columns{schema: schema, used: map[string]column{}, fields: map[string]*field{}, lost: map[string]bool{}}
 	if i := slices.IndexFunc(schema.Core.Attributes, func(a scim.Attribute) bool { return a.Name == "members" }); i >= 0 {
 		// Always there, so that the file can be told from one of users.
 		c.used["members"] = column{path: "members", attr: i, afterAllOfTheKind: true}
@@ -43,15 +48,21 @@ func NewColumns(schema *scim.ResourceSchema) *Columns {
 
 // Add makes room for what a resource holds.
 func (c *Columns) Add(o scim.Object) {
-	c.each(o, func(at column, _ string) {
+	c.some = true
+	c.each(o, func(at column, _ any) {
 		if _, known := c.used[at.path]; !known {
 			c.used[at.path] = at
 		}
 	})
 }
 
-// Header names the columns that were needed so far.
+// Header names the columns that were needed so far. A file of nobody has those
+// that everybody has, so that it can be read.
 func (c *Columns) Header() []string {
+	if !c.some {
+		c.Add(scim.Object{"id": "-", "userName": "-", "displayName": "-"})
+		c.some = false
+	}
 	columns := make([]column, 0, len(c.used))
 	for _, at := range c.used {
 		columns = append(columns, at)
@@ -82,12 +93,26 @@ func compareBool(a, b bool) int {
 // Cells are the values of a resource under a header.
 func (c *Columns) Cells(o scim.Object, header []string) []string {
 	values := map[string]string{}
-	c.each(o, func(at column, value string) { values[at.path] = value })
+	c.each(o, func(at column, v any) { values[at.path] = c.text(at.path, v) })
 	cells := make([]string, len(header))
 	for i, name := range header {
-		cells[i] = Guard(values[name])
+		cells[i] = values[name]
 	}
 	return cells
+}
+
+// mostLost bounds what Lost names.
+const mostLost = 100
+
+// Lost names what the resources so far hold and no column can: attributes and
+// parts that no schema describes, and values of another shape than theirs. An
+// import of the rows leaves all that alone.
+func (c *Columns) Lost() []string { return slices.Sorted(maps.Keys(c.lost)) }
+
+func (c *Columns) lose(name string) {
+	if len(c.lost) < mostLost {
+		c.lost[name] = true
+	}
 }
 
 // Guard keeps a spreadsheet from running a cell as a formula, with the
@@ -99,25 +124,29 @@ func Guard(cell string) string {
 	return cell
 }
 
-// each walks the values of a resource as cells.
-func (c *Columns) each(o scim.Object, visit func(at column, value string)) {
+// each walks the values of a resource: single ones, or the list of what the
+// columns of its types do not hold.
+func (c *Columns) each(o scim.Object, visit func(at column, value any)) {
 	c.section(0, "", c.schema.Core.Attributes, o, visit)
 	for i, s := range c.schema.Extensions {
-		_, v, _ := scim.Member(o, s.ID)
-		if extension, ok := v.(scim.Object); ok {
-			c.section(i+1, s.ID, s.Attributes, extension, visit)
+		switch _, v, _ := scim.Member(o, s.ID); v := v.(type) {
+		case nil:
+		case scim.Object:
+			c.section(i+1, s.ID, s.Attributes, v, visit)
+		default:
+			c.lose(s.ID)
 		}
 	}
 }
 
-func (c *Columns) section(section int, urn string, attrs []scim.Attribute, o scim.Object, visit func(column, string)) {
+func (c *Columns) section(section int, urn string, attrs []scim.Attribute, o scim.Object, visit func(column, any)) {
 	for i := range attrs {
 		attr := &attrs[i]
 		_, v, _ := scim.Member(o, attr.Name)
 		if scim.Unassigned(v) || attr.Name == "schemas" || attr.Returned == "never" {
 			continue
 		}
-		w := &cellWriter{at: column{section: section, attr: i}, path: scim.Path{URN: urn, Attr: attr.Name}, attr: attr, visit: visit}
+		w := &cellWriter{c: c, at: column{section: section, attr: i}, path: scim.Path{URN: urn, Attr: attr.Name}, attr: attr, visit: visit}
 		switch {
 		case attr.MultiValued:
 			w.list(v)
@@ -127,40 +156,32 @@ func (c *Columns) section(section int, urn string, attrs []scim.Attribute, o sci
 			w.cell(w.path, v)
 		}
 	}
+	for name, v := range o {
+		schema := urn == "" && c.schema.Schema(name) != nil
+		if c.schema.Schema(urn).Attribute(name) == nil && !schema && !scim.Unassigned(v) {
+			c.lose(scim.Path{URN: urn, Attr: name}.Short())
+		}
+	}
 }
 
 // cellWriter turns the value of one attribute into cells.
 type cellWriter struct {
+	c     *Columns
 	at    column
 	path  scim.Path
 	attr  *scim.Attribute
-	visit func(column, string)
+	visit func(column, any)
 }
 
+// cell gives a value its column, if there is a path for it that can be read.
 func (w *cellWriter) cell(path scim.Path, v any) {
 	at := w.at
 	at.path = path.Short()
-	w.visit(at, cellText(v))
-}
-
-// cellText writes a simple value as it is, and anything else as JSON.
-func cellText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case scim.Number:
-		return string(v)
-	case bool:
-		if v {
-			return "true"
-		}
-		return "false"
+	if w.c.field(at.path) == nil {
+		w.c.lose(at.path)
+		return
 	}
-	b, err := scim.Encode(v)
-	if err != nil {
-		return ""
-	}
-	return string(b)
+	w.visit(at, v)
 }
 
 // dullMeta are parts of meta that say nothing about the resource.
@@ -169,8 +190,13 @@ var dullMeta = [...]string{"resourceType", "location"}
 func (w *cellWriter) complex(v any) {
 	o, ok := v.(scim.Object)
 	if !ok {
-		w.cell(w.path, v)
+		w.c.lose(w.path.Short())
 		return
+	}
+	for name, part := range o {
+		if w.attr.Sub(name) == nil && !scim.Unassigned(part) {
+			w.c.lose(scim.Path{URN: w.path.URN, Attr: w.path.Attr, Sub: name}.Short())
+		}
 	}
 	for i := range w.attr.SubAttributes {
 		sub := &w.attr.SubAttributes[i]
@@ -194,13 +220,16 @@ func (w *cellWriter) list(v any) {
 	seen := map[string]bool{}
 	var rest []any
 	for _, e := range list {
-		if !w.typed(e, seen) {
+		if w.typed(e, seen) {
+			continue
+		}
+		if e = w.bare(e); !scim.Unassigned(e) {
 			rest = append(rest, e)
 		}
 	}
 	if len(rest) > 0 {
 		w.at.kind, w.at.part, w.at.afterAllOfTheKind = "", 0, true
-		w.cell(w.path, w.joined(rest))
+		w.cell(w.path, rest)
 	}
 }
 
@@ -213,13 +242,11 @@ func (w *cellWriter) typed(e any, seen map[string]bool) bool {
 	}
 	_, kind, _ := scim.Member(o, "type")
 	name, _ := kind.(string)
-	folded := strings.ToLower(name)
-	if !plainWord(name) || seen[folded] || !w.known(o) {
+	if !plainWord(name) || seen[name] || !w.known(o) {
 		return false
 	}
-	seen[folded] = true
-	w.at.kind = folded
-	filter := scim.Comparison{Path: scim.Path{Attr: "type"}, Op: "eq", Value: folded}
+	w.at.kind = name
+	filter := scim.Comparison{Path: scim.Path{Attr: "type"}, Op: "eq", Value: name}
 	for i := range w.attr.SubAttributes {
 		sub := &w.attr.SubAttributes[i]
 		_, value, _ := scim.Member(o, sub.Name)
@@ -230,8 +257,9 @@ func (w *cellWriter) typed(e any, seen map[string]bool) bool {
 		path := w.path
 		path.Filter, path.Sub = filter, sub.Name
 		w.cell(path, value)
+		seen[name] = true
 	}
-	return true
+	return seen[name]
 }
 
 // plainWord says whether a type can stand in a column name: some servers have
@@ -253,25 +281,6 @@ func (w *cellWriter) known(o scim.Object) bool {
 		}
 	}
 	return true
-}
-
-// joined writes values that are no more than a value with | between them, and
-// others as a JSON array.
-func (w *cellWriter) joined(rest []any) string {
-	values := make([]string, 0, len(rest))
-	kept := make([]any, 0, len(rest))
-	for _, e := range rest {
-		e = w.bare(e)
-		kept = append(kept, e)
-		text, ok := loneValue(e)
-		if ok && text == strings.TrimSpace(text) && text != "" && !strings.ContainsAny(text, "|") && !strings.HasPrefix(text, "[") {
-			values = append(values, text)
-		}
-	}
-	if len(values) == len(kept) {
-		return strings.Join(values, "|")
-	}
-	return cellText(kept)
 }
 
 // bare leaves out what the directory adds to a value by itself.

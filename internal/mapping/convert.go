@@ -42,10 +42,20 @@ func convert(attr *scim.Attribute, s string, date *dateFormat) (any, error) {
 	if date != nil {
 		return date.day(s)
 	}
-	if mangledNumber(s) {
-		return nil, &valueError{s + " is a number that a spreadsheet has shortened", "format the column as text and save the file again"}
-	}
 	return s, nil
+}
+
+// shortened refuses text that a spreadsheet has taken digits from, where text
+// is wanted. What comes as JSON was in no spreadsheet.
+func shortened(attr *scim.Attribute, s string) error {
+	switch attr.Type {
+	case "boolean", "integer", "decimal", "dateTime":
+		return nil
+	}
+	if !mangledNumber(s) {
+		return nil
+	}
+	return &valueError{s + " is a number that a spreadsheet has shortened", "format the column as text and save the file again"}
 }
 
 // parseBoolean reads the words that people and systems use.

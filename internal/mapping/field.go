@@ -35,6 +35,7 @@ type field struct {
 	secret bool // values are not cleaned
 	quiet  bool // values are not shown
 	hidden bool // the value is known and not sent (id)
+	json   bool // the values are those of a whole resource, and were in no spreadsheet
 }
 
 // reference is how a name becomes an id.
@@ -76,6 +77,9 @@ func (f *field) ofText(s, clearToken string) (value, error) {
 		return f.reference([]string{s}), nil
 	case f.list:
 		return f.elements(s)
+	}
+	if err := shortened(f.leaf, s); err != nil && f.date == nil && !f.json {
+		return value{}, err
 	}
 	v, err := convert(f.leaf, s, f.date)
 	if err != nil {
@@ -163,6 +167,9 @@ func (f *field) elements(s string) (value, error) {
 func (f *field) listOf(pieces []string) (value, error) {
 	list := make([]any, 0, len(pieces))
 	for _, piece := range pieces {
+		if err := shortened(f.leaf, piece); err != nil && f.date == nil && !f.json {
+			return value{}, err
+		}
 		e, err := f.element(piece)
 		if err != nil {
 			return value{}, err

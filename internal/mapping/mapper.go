@@ -136,6 +136,9 @@ func (r *rowMapper) cells(row *rows.Row) {
 	}
 	for _, in := range mp.m.shared {
 		mp.env[in.key] = mp.cells[in.column]
+		if v, ok := literal(mp.cells[in.column]); ok {
+			mp.env[in.key] = cellText(v)
+		}
 	}
 	r.operation()
 	r.rec.Assignments = make([]scim.Assignment, 0, len(mp.m.fields))
@@ -246,6 +249,9 @@ func (r *rowMapper) value(f *field, row *rows.Row) (value, error) {
 		return f.blank(), nil
 	case f.secret && f.column < len(row.Cells):
 		return f.ofText(row.Cells[f.column], token)
+	}
+	if v, ok := literal(r.mp.cells[f.column]); ok {
+		return f.exact(v)
 	}
 	return f.ofText(r.mp.cells[f.column], token)
 }

@@ -55,7 +55,7 @@ func (c *compiler) setMatch() {
 	full := t.Path.String()
 	c.m.match = slices.IndexFunc(c.m.fields, func(f field) bool { return strings.EqualFold(f.target.Path.String(), full) })
 	_, faulty := c.paths[strings.ToLower(full)]
-	if c.m.match < 0 && !faulty && !c.isFaultyEntry(t) {
+	if c.m.match < 0 && !faulty && !c.isFaultyEntry(t) && len(c.m.header) > 0 { // without columns there are no rows
 		c.faults.add(at, fmt.Sprintf("rows are matched by %s, to which nothing is mapped", t.Path.Short()), c.matchHint(t))
 	}
 	if c.m.match >= 0 && c.m.fields[c.m.match].ref != nil {

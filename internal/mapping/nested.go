@@ -117,7 +117,7 @@ func (r *rowMapper) assign(path scim.Path, v any) {
 	if t.ReadOnly() {
 		return
 	}
-	f := field{target: t, leaf: t.Leaf(), list: t.List()}
+	f := field{target: t, leaf: t.Leaf(), list: t.List(), json: true}
 	if f.list {
 		f.mode = scim.Add
 	}

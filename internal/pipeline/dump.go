@@ -23,6 +23,7 @@ type Dump struct {
 	Bytes     int64
 	Resources int64 // in the file; fewer than were read where some were left out
 	Listing   *Listing
+	Lost      []string // what the resources hold and the columns of a CSV file cannot
 }
 
 // Formats of an export.
@@ -73,7 +74,7 @@ func (e *Export) WriteTo(ctx context.Context, path, format string, schema *scim.
 	if err := out.Commit(); err != nil {
 		return nil, err
 	}
-	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Resources: kept, Listing: listing}, nil
+	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Resources: kept, Listing: listing, Lost: columns.Lost()}, nil
 }
 
 // inspect decodes a resource. It returns nil for one that the export leaves

@@ -77,7 +77,7 @@ func (m *Memberships) write(out io.Writer) error {
 	for _, g := range m.groups {
 		for _, id := range g.members {
 			m.Rows++
-			if err := w.Write([]string{mapping.Guard(g.name), mapping.Guard(m.users[id]), "add", g.id, id}); err != nil {
+			if err := w.Write([]string{mapping.TextCell(g.name), mapping.TextCell(m.users[id]), "add", g.id, id}); err != nil {
 				return err
 			}
 		}

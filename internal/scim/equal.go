@@ -8,9 +8,9 @@ import (
 
 // Equal says whether two values of an attribute mean the same to a directory:
 // absent, null and [] are one (RFC 7643 §2.5), names have no case, lists no
-// order, numbers and times are compared by what they say, and what the
-// directory tells apart by neither case nor form is not told apart here. attr
-// is nil for what no schema describes.
+// order, numbers and times are compared by what they say, a boolean or a number
+// is what its text says, and what the directory tells apart by neither case nor
+// form is not told apart here. attr is nil for what no schema describes.
 func Equal(attr *Attribute, a, b any) bool {
 	if Unassigned(a) || Unassigned(b) {
 		return Unassigned(a) && Unassigned(b)
@@ -98,6 +98,9 @@ func equalSimple(attr *Attribute, a, b any) bool {
 	}
 	switch a := a.(type) {
 	case Number:
+		if text, ok := b.(string); ok {
+			return string(a) == text
+		}
 		b, ok := b.(Number)
 		return ok && equalNumbers(a, b)
 	case bool:
@@ -106,6 +109,9 @@ func equalSimple(attr *Attribute, a, b any) bool {
 	case string:
 		if truth, ok := b.(bool); ok {
 			return strings.EqualFold(a, boolText(truth))
+		}
+		if number, ok := b.(Number); ok {
+			return a == string(number)
 		}
 		b, ok := b.(string)
 		return ok && attr != nil && equalText(attr, a, b)
