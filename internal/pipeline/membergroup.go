@@ -66,10 +66,11 @@ func (g *memberGroup) carryOut(ctx context.Context) {
 }
 
 func (g *memberGroup) read(ctx context.Context) (err error) {
-	if g.have, err = g.members(ctx, g.id); err != nil || len(g.have) > 0 {
-		return err
+	g.have, err = g.members(ctx, g.id)
+	if len(g.have) == 0 && g.shown.Load() == membersHidden {
+		g.have = nil
 	}
-	return g.doubtEmptiness(ctx)
+	return err
 }
 
 // unreadable rejects the rows of a group that cannot be read.

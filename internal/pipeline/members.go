@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -197,15 +198,16 @@ func (r *memberRun) refuse(ctx context.Context) error {
 // carryOutGroups hands the groups to the workers, in the order in which the
 // file names them first.
 func (r *memberRun) carryOutGroups(ctx context.Context) error {
+	if err := r.learnShowing(ctx); err != nil {
+		r.stop(err)
+		return nil
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.Workers))
 	turn := make(chan struct{})
 	close(turn)
 	for rest := r.table.rows; len(rest) > 0 && r.take.Err() == nil && ctx.Err() == nil; {
-		n := 1
-		for n < len(rest) && rest[n].group == rest[0].group {
-			n++
-		}
+		n := oneGroup(rest)
 		group := &memberGroup{
 			memberRun: r, id: r.table.groups.ids[rest[0].group], rows: rest[:n], turn: turn, next: make(chan struct{}),
 		}
@@ -217,4 +219,13 @@ func (r *memberRun) carryOutGroups(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// oneGroup is how many of the rows are of the first one's group.
+func oneGroup(rows []memberRow) int {
+	n := slices.IndexFunc(rows, func(m memberRow) bool { return m.group != rows[0].group })
+	if n < 0 {
+		return len(rows)
+	}
+	return n
 }

@@ -310,6 +310,25 @@ func TestFewPatches(t *testing.T) {
 	}
 }
 
+// TestTheLimitIsLearned imports into a directory that takes ten members at a
+// time and says so only by refusing more: no group but the first finds out.
+func TestTheLimitIsLearned(t *testing.T) {
+	b := newBench(t, sandbox.Options{Seed: 200, Faults: []string{"member-limit=10"}})
+	before := b.census(b.clientOf(scim.Profiles()[0]))
+	f := &file{}
+	for _, g := range slices.Sorted(maps.Keys(before.groups)) {
+		f.all(g, before.outsiders(g)[:70], "add")
+	}
+	totals := b.runMembers(b.prepareMembers(f.String(), func(im *pipeline.MemberImport) { im.Workers = 1 }))
+	n := int64(len(before.groups))
+	if least := 8 * n; totals.Counts[pipeline.Updated] != 70*n || totals.Requests.PATCH > least+12 {
+		t.Errorf("%v with %d PATCH of which %d are needed", totals.Counts, totals.Requests.PATCH, least)
+	}
+	if len(totals.Warnings) != 1 || !strings.Contains(totals.Warnings[0], "refused 100 members") {
+		t.Errorf("warnings %q", totals.Warnings)
+	}
+}
+
 func (b *bench) create(client *scim.Client, e scim.Endpoint, body string) string {
 	b.t.Helper()
 	resp, err := client.Create(b.t.Context(), e, []byte(body))

@@ -36,7 +36,7 @@ func (r *memberRun) members(ctx context.Context, id string) (memberSet, error) {
 		return nil, &scim.Error{Method: http.MethodGet, Path: string(scim.Groups), Status: resp.Status, CorrelationID: resp.CorrelationID, Err: err}
 	}
 	if len(set) > 0 {
-		r.shown.state.CompareAndSwap(membersUnknown, membersShown)
+		r.shown.CompareAndSwap(membersUnknown, membersShown)
 	}
 	return set, nil
 }
@@ -44,7 +44,7 @@ func (r *memberRun) members(ctx context.Context, id string) (memberSet, error) {
 // showing is what is known of whether groups show their members. Some
 // directories always show an empty list, though their users or their filters
 // know better.
-type showing struct{ state, probes atomic.Int32 }
+type showing struct{ atomic.Int32 }
 
 const (
 	membersUnknown int32 = iota
@@ -52,29 +52,51 @@ const (
 	membersHidden
 )
 
-// How many of those whom its rows name are asked after in a group that looks
-// empty, and in a run.
+// How many groups are looked at before the first is decided, and how many of
+// those whom its rows name are asked after in each that looks empty.
 const (
-	probesPerGroup = 3
-	probesPerRun   = 30
+	probedGroups = 5
+	probedRows   = 3
 )
 
-// doubtEmptiness finds out whether a group that looks empty only hides its
-// members: then there is no set of them.
-func (g *memberGroup) doubtEmptiness(ctx context.Context) error {
-	if g.Profile.HidesMembers {
-		g.shown.state.Store(membersHidden)
+// learnShowing finds out whether groups show who is in them, before the first
+// is decided: in the first that does, or from users who say to be in a group
+// that looks empty. Where neither is to be had, groups are believed.
+func (r *memberRun) learnShowing(ctx context.Context) error {
+	if r.Profile.HidesMembers {
+		r.shown.Store(membersHidden)
 	}
-	for i := 0; i < min(probesPerGroup, len(g.rows)) && g.shown.state.Load() == membersUnknown; i++ {
-		if g.shown.probes.Add(1) > probesPerRun {
-			break
-		}
-		if _, err := g.isInUnseen(ctx, g.table.users.ids[g.rows[i].user]); err != nil {
+	rest := r.table.rows
+	for i := 0; i < probedGroups && len(rest) > 0 && r.shown.Load() == membersUnknown; i++ {
+		n := oneGroup(rest)
+		g := &memberGroup{memberRun: r, id: r.table.groups.ids[rest[0].group], rows: rest[:n]}
+		if err := g.probe(ctx); err != nil {
 			return err
 		}
+		rest = rest[n:]
 	}
-	if g.shown.state.Load() == membersHidden {
-		g.have = nil
+	r.shown.CompareAndSwap(membersUnknown, membersShown)
+	return nil
+}
+
+// probe asks after some of those whom the rows of the group name, those who are
+// to leave first: they are likely to be in it.
+func (g *memberGroup) probe(ctx context.Context) error {
+	set, err := g.members(ctx, g.id)
+	if err != nil {
+		return stopsRun(ctx, err) // the group itself will say what is wrong with it
+	}
+	asked := 0
+	for _, leaving := range []bool{true, false} {
+		for i := 0; i < len(g.rows) && asked < probedRows && len(set) == 0; i++ {
+			if g.rows[i].remove != leaving {
+				continue
+			}
+			asked++
+			if in, err := g.isInUnseen(ctx, g.table.users.ids[g.rows[i].user]); in || err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -90,7 +112,7 @@ func (g *memberGroup) isInUnseen(ctx context.Context, user string) (bool, error)
 		return false, stopsRun(ctx, err) // a directory that refuses the question has nothing to say
 	}
 	if in {
-		g.shown.state.Store(membersHidden)
+		g.shown.Store(membersHidden)
 	}
 	return in, nil
 }
