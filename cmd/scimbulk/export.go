@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"scimbulk/internal/mapping"
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/report"
 	"scimbulk/internal/scim"
@@ -32,6 +34,7 @@ type exportOptions struct {
 	filter     string
 	inactive   string
 	pageSize   string
+	mapping    string
 }
 
 func newExport(s streams) *cobra.Command {
@@ -62,6 +65,7 @@ The columns of a CSV file are SCIM paths, so that it can be imported again.`,
 	f.StringVar(&o.format, "format", "", "csv or jsonl (default: by the extension of --out, else csv)")
 	f.StringSliceVar(&o.attributes, "attributes", nil, "`paths` to ask for, comma-separated (default: all)")
 	f.StringSliceVar(&o.excluded, "exclude-attributes", nil, "`paths` to leave out, comma-separated")
+	f.StringVarP(&o.mapping, "mapping", "m", "", "an import mapping `file`, turned round: its columns are the file's (CSV only)")
 	f.StringVar(&o.filter, "filter", "", "SCIM `filter`, such as 'userType eq \"Employee\"'")
 	f.StringVar(&o.inactive, "inactive", pipeline.InactiveInclude, "inactive people: include, exclude or only")
 	f.StringVar(&o.pageSize, "page-size", "auto", "`resources` a page, or auto")
@@ -86,6 +90,9 @@ func (o *exportOptions) validate() error {
 	}
 	if o.kind == "all" && o.out == "-" {
 		problems = append(problems, usagef("all writes several files, which standard output cannot hold: name a directory with --out"))
+	}
+	if o.mapping != "" && (o.kind == "all" || o.fileFormat() != pipeline.FormatCSV) {
+		problems = append(problems, usagef("--mapping goes with one CSV file: export users or groups"))
 	}
 	if o.out == "-" && o.run.json {
 		problems = append(problems, usagef("--json and --out - would both write to standard output"))
@@ -145,15 +152,18 @@ func (o *exportOptions) execute(ctx context.Context, s streams) error {
 	return x.finish()
 }
 
+// fileFormat is the format that is given, else that of the extension of --out.
+func (o *exportOptions) fileFormat() string {
+	bare := strings.TrimSuffix(strings.TrimSuffix(o.out, ".gz"), ".zst")
+	if ext := filepath.Ext(bare); o.format == "" && (ext == ".jsonl" || ext == ".ndjson") {
+		return pipeline.FormatJSONL
+	}
+	return cmp.Or(o.format, pipeline.FormatCSV)
+}
+
 // fillIn settles the output path and the format.
 func (o *exportOptions) fillIn() {
-	bare := strings.TrimSuffix(strings.TrimSuffix(o.out, ".gz"), ".zst")
-	if o.format == "" {
-		o.format = pipeline.FormatCSV
-		if ext := filepath.Ext(bare); ext == ".jsonl" || ext == ".ndjson" {
-			o.format = pipeline.FormatJSONL
-		}
-	}
+	o.format = o.fileFormat()
 	if o.out == "" {
 		o.out = o.kind + "." + o.format
 		if o.kind == "all" {
@@ -206,13 +216,20 @@ func (x *exportRun) dump(ctx context.Context, resource, path string, each func(s
 		Filter: x.filter, Attributes: fullPaths(x.attributes), ExcludedAttributes: fullPaths(x.excluded), Inactive: x.inactive,
 		PageSize: page, Workers: x.dir.workers, Meter: x.meter,
 	}
+	lost := "no column can hold %s; --format jsonl keeps everything"
+	if x.mapping != "" {
+		lost = "cells that an import through the mapping would not read as the values that are there: %s"
+		if e.Layout, err = x.reverse(resource, schema); err != nil {
+			return err
+		}
+	}
 	d, err := e.WriteTo(ctx, path, x.format, schema, x.s.out, each)
 	if err != nil {
 		return fmt.Errorf("exporting %s: %w", e.Endpoint, err)
 	}
 	x.manifest.Add(strings.ToLower(resource), d)
 	if len(d.Lost) > 0 && !x.run.quiet {
-		fmt.Fprintf(x.s.err, "%s: no column can hold %s; --format jsonl keeps everything\n", path, strings.Join(d.Lost, ", "))
+		fmt.Fprintf(x.s.err, "%s: "+lost+"\n", path, strings.Join(d.Lost, ", "))
 	}
 	return nil
 }
@@ -235,6 +252,32 @@ func (x *exportRun) checkPaths(schema *scim.ResourceSchema) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// reverse turns the import mapping round, and says what of it cannot be.
+func (x *exportRun) reverse(resource string, schema *scim.ResourceSchema) (pipeline.Layout, error) {
+	file, err := mapping.Load(x.mapping)
+	if err != nil {
+		return nil, err
+	}
+	reverse, err := file.Reverse(mapping.Options{Schema: func(name string) *scim.ResourceSchema {
+		if name == resource {
+			return schema
+		}
+		return scim.Builtin(name)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if reverse.Resource() != resource {
+		return nil, fmt.Errorf("%s maps %ss, and %ss are exported", x.mapping, reverse.Resource(), resource)
+	}
+	if !x.run.quiet {
+		for _, note := range reverse.Notes() {
+			fmt.Fprintf(x.s.err, "%s: %s\n", x.mapping, note)
+		}
+	}
+	return reverse, nil
 }
 
 // fullPaths writes the abbreviations of paths out, as the directory knows them.

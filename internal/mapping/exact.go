@@ -100,7 +100,8 @@ func (f *field) brings(cell string, v any) bool {
 		return true
 	}
 	var h Hygiene
-	got, err := value{}, error(nil)
+	var got value
+	var err error
 	if exact, ok := literal(h.clean(cell)); ok {
 		got, err = f.exact(exact)
 	} else {

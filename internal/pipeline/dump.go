@@ -32,6 +32,20 @@ const (
 	FormatJSONL = "jsonl"
 )
 
+// Layout lays resources out as the rows of a CSV file.
+type Layout interface {
+	Add(scim.Object) // each resource, before Header
+	Header() []string
+	Cells(o scim.Object, header []string) []string
+	Lost() []string // what the cells do not hold
+}
+
+// learner is a layout that shows the names of resources that others refer to.
+type learner interface {
+	Refers() bool
+	Learn(scim.Object) // each resource, after Add and before Cells
+}
+
 // WriteTo reads the directory and writes the file at path (- is stdout), in the
 // given format. A file with gaps is written too: the listing tells. each, if
 // not nil, sees every resource.
@@ -41,7 +55,10 @@ func (e *Export) WriteTo(ctx context.Context, path, format string, schema *scim.
 		return nil, err
 	}
 	defer spool.discard()
-	columns := mapping.NewColumns(schema)
+	columns := e.Layout
+	if columns == nil {
+		columns = mapping.NewColumns(schema)
+	}
 	var kept int64
 	listing, err := e.Run(ctx, func(r scim.Resource) error {
 		object, err := e.inspect(r)
@@ -129,7 +146,7 @@ func (s *spool) discard() {
 	os.Remove(s.file.Name())
 }
 
-func (s *spool) write(out io.Writer, format string, columns *mapping.Columns) error {
+func (s *spool) write(out io.Writer, format string, columns Layout) error {
 	if err := s.out.Flush(); err != nil {
 		return err
 	}
@@ -143,17 +160,33 @@ func (s *spool) write(out io.Writer, format string, columns *mapping.Columns) er
 	return s.writeCSV(out, columns)
 }
 
-func (s *spool) writeCSV(out io.Writer, columns *mapping.Columns) error {
+func (s *spool) writeCSV(out io.Writer, columns Layout) error {
+	if l, ok := columns.(learner); ok && l.Refers() {
+		if err := s.each(func(o scim.Object) error { l.Learn(o); return nil }); err != nil {
+			return err
+		}
+	}
 	w := csv.NewWriter(out)
 	header := columns.Header()
 	if err := w.Write(header); err != nil {
 		return err
 	}
+	if err := s.each(func(o scim.Object) error { return w.Write(columns.Cells(o, header)) }); err != nil {
+		return err
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// each reads the resources from the start.
+func (s *spool) each(do func(scim.Object) error) error {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
 	for in := bufio.NewReaderSize(s.file, 64<<10); ; {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			w.Flush()
-			return w.Error()
+			return nil
 		}
 		if err != nil {
 			return err
@@ -162,7 +195,7 @@ func (s *spool) writeCSV(out io.Writer, columns *mapping.Columns) error {
 		if err != nil {
 			return err
 		}
-		if err := w.Write(columns.Cells(object, header)); err != nil {
+		if err := do(object); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,7 @@ type Export struct {
 	PageSize           int // 0: the provider's own
 	Workers            int
 	Meter              *Meter
+	Layout             Layout // of a CSV file; nil: one column a path
 }
 
 // Listing is what an export has found, and how whole it is.
@@ -37,6 +38,7 @@ type Listing struct {
 	Read     int64    // distinct resources
 	Repeated int64    // resources that came on more than one page
 	Gaps     []string // why the listing cannot be called whole
+	Notes    []string // what else there is to say of it
 	Cursor   bool     // the pages were read one after the other, by cursor
 }
 
@@ -86,36 +88,62 @@ type listing struct {
 	emit   func(scim.Resource) error
 	result *Listing
 	filter string
+	first  string // id of the first resource of the first page
 	fresh  int64 // distinct resources under the present filter
+	moved  int64 // of them, those that came twice while the pages were read once
 }
 
-// list reads everything under one filter, and again where the totals say that
-// something slipped through between two pages.
+// list reads everything under one filter, and again where the totals do not
+// prove that nothing slipped through between two pages.
 func (x *listing) list(ctx context.Context, filter string) error {
-	x.filter, x.fresh = filter, 0
-	for range 1 + maxRepairs {
+	x.filter, x.fresh, x.moved = filter, 0, 0
+	var claimed int64
+	for pass := range 1 + maxRepairs {
+		repeated := x.result.Repeated
 		if err := x.pages(ctx); err != nil {
 			return err
 		}
-		claimed, known, err := x.total(ctx)
+		if pass == 0 {
+			x.moved = x.result.Repeated - repeated
+		}
+		total, known, err := x.total(ctx)
 		if err != nil {
 			return err
 		}
-		if !known || x.fresh >= claimed {
-			x.result.Claimed += claimed
-			return nil
-		}
-		if len(x.result.Gaps) > 0 { // the pages are no good, and will not get better
+		claimed = total
+		if len(x.result.Gaps) > 0 || x.proven(claimed, known) {
 			x.result.Claimed += claimed
 			return nil
 		}
 	}
-	claimed, _, err := x.total(ctx)
 	x.result.Claimed += claimed
-	if missing := claimed - x.fresh; missing > 0 {
+	if x.fresh < claimed {
 		x.gap("the directory claims %d %s, and %d readings of its pages brought %d", claimed, x.Endpoint, 1+maxRepairs, x.fresh)
+	} else {
+		x.gap("%d %s came on more than one page and the directory's total (%d) cannot be trusted: others may be on none", x.moved, x.Endpoint, claimed)
 	}
-	return err
+	return nil
+}
+
+// proven says whether the pages can be believed to have brought everything: as
+// many resources as the directory claims or, where its total says less than its
+// pages bring, pages without one resource that moved.
+func (x *listing) proven(claimed int64, known bool) bool {
+	switch {
+	case known && x.fresh == claimed:
+		return true
+	case known && x.fresh < claimed, x.moved > 0:
+		return false
+	case known:
+		x.note("the pages brought %d %s, more than the %d that the directory claims: its total proves nothing", x.fresh, x.Endpoint, claimed)
+	default:
+		x.note("the directory states no total of its %s", x.Endpoint)
+	}
+	return true
+}
+
+func (x *listing) note(format string, args ...any) {
+	x.result.Notes = append(x.result.Notes, fmt.Sprintf(format, args...))
 }
 
 func (x *listing) gap(format string, args ...any) {
@@ -180,7 +208,8 @@ func (x *listing) pages(ctx context.Context) error {
 		return x.cursors(ctx, first.NextCursor)
 	}
 	step, total := len(first.Resources), first.TotalResults
-	f := &fan{listing: x, step: step, first: firstID(first.Resources)}
+	x.first = firstID(first.Resources)
+	f := &fan{listing: x, step: step}
 	next, err := f.run(ctx, 1+step, total)
 	if err != nil {
 		return err
@@ -221,11 +250,34 @@ func (x *listing) tail(ctx context.Context, start int) error {
 			return err
 		}
 		fresh, err := x.take(page.Resources)
-		if err != nil || fresh == 0 {
+		if err != nil {
 			return err
+		}
+		if fresh == 0 {
+			x.result.Repeated -= int64(len(page.Resources)) // read past the end, and not moved
+			return x.checkEnd(ctx, page.Resources)
 		}
 		start += len(page.Resources)
 	}
+}
+
+// checkEnd makes sure that a page which brought nothing new means the end. Some
+// directories send their last page again; others send the first one whatever
+// startIndex asks for, and that is no end.
+func (x *listing) checkEnd(ctx context.Context, page []scim.Resource) error {
+	if len(page) == 0 {
+		return nil
+	}
+	q := x.options(2)
+	q.Count = 1
+	second, err := x.page(ctx, q)
+	if err != nil {
+		return err
+	}
+	if x.fresh > 1 && firstID(second.Resources) == x.first {
+		x.gap("the directory sends its first page whatever startIndex asks for")
+	}
+	return nil
 }
 
 // cursors follows the cursors of RFC 9865, which lead from page to page.
