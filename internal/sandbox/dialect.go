@@ -12,10 +12,11 @@ type dialect struct {
 	base     string // where the directory says that it is
 	user     *resourceType
 	group    *resourceType
-	pageSize int      // when the client names none
-	pageCap  int      // most resources in a page
-	maxBody  int      // bytes; larger bodies get 413
-	quota    *limiter // what is counted without --rate-limit
+	fixed    []*schema // of the discovery documents, where they are described as well
+	pageSize int       // when the client names none
+	pageCap  int       // most resources in a page
+	maxBody  int       // bytes; larger bodies get 413
+	quota    *limiter  // what is counted without --rate-limit
 
 	// Requests.
 	foldPaths   bool // /users is /Users

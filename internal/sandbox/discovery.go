@@ -51,14 +51,18 @@ func (s *Sandbox) configName() string {
 const documentVersion = `W/"1"`
 
 func (s *Sandbox) document(q *request, o *object) answer {
-	tag := documentVersion
-	if !s.rules.quotedVersion {
-		tag = strings.TrimPrefix(tag, "W/")
-	}
+	tag := s.documentTag()
 	if match := q.r.Header.Get("If-None-Match"); match != "" && matchesTag(match, tag) {
 		return answer{status: 304, header: []string{"ETag", tag}}
 	}
 	return answer{status: 200, header: []string{"Content-Type", scimType, "ETag", tag}, body: appendJSON(nil, o)}
+}
+
+func (s *Sandbox) documentTag() string {
+	if s.rules.quotedVersion {
+		return documentVersion
+	}
+	return strings.TrimPrefix(documentVersion, "W/")
 }
 
 // pick serves the whole list, or the one whose name or id the path gives.
@@ -105,11 +109,29 @@ func (s *Sandbox) typeDocuments(q *request) []*object {
 		o.set("meta", s.documentMeta(q, "ResourceType", "/ResourceTypes/"+t.name))
 		docs = append(docs, o)
 	}
+	for _, sc := range s.rules.fixed {
+		docs = append(docs, s.fixedType(q, sc))
+	}
 	return docs
+}
+
+// fixedType describes the resource type of a discovery document.
+func (s *Sandbox) fixedType(q *request, sc *schema) *object {
+	name := sc.ID[strings.LastIndexByte(sc.ID, ':')+1:]
+	endpoint := name + "s"
+	if sc.ID == configURN {
+		endpoint = s.configName()
+	}
+	return newObject(
+		member{"schemas", []any{resourceTypeURN}}, member{"id", name}, member{"name", name},
+		member{"endpoint", "/" + endpoint}, member{"description", sc.Name + " resources"}, member{"schema", sc.ID},
+		member{"meta", s.documentMeta(q, "ResourceType", "/ResourceTypes/"+name)},
+	)
 }
 
 func (s *Sandbox) schemaDocuments(q *request) ([]*object, error) {
 	list := append([]*schema{s.rules.user.core, s.rules.group.core}, s.rules.user.extensions...)
+	list = append(list, s.rules.fixed...)
 	var docs []*object
 	for _, sc := range list {
 		o, err := parseObject(sc.raw)
@@ -140,6 +162,14 @@ func supported(yes bool, more ...member) *object {
 	return newObject(append([]member{{"supported", yes}}, more...)...)
 }
 
+// configVersion is the ETag as meta.version has it in this dialect.
+func (s *Sandbox) configVersion() string {
+	if s.rules.quotedVersion {
+		return s.documentTag()
+	}
+	return strings.Trim(s.documentTag(), `"`)
+}
+
 // config is the ServiceProviderConfig (RFC 7643 §5, RFC 9865 §4).
 func (s *Sandbox) config(q *request) *object {
 	full := s.rules.name == "rfc"
@@ -163,7 +193,9 @@ func (s *Sandbox) config(q *request) *object {
 		member{"type", "oauthbearertoken"}, member{"name", "OAuth bearer token"},
 		member{"description", "Bearer token; /oauth/token issues them for client credentials."}, member{"primary", true},
 	)})
-	o.set("meta", s.documentMeta(q, "ServiceProviderConfig", "/"+s.configName()))
+	meta := s.documentMeta(q, "ServiceProviderConfig", "/"+s.configName())
+	meta.set("version", s.configVersion())
+	o.set("meta", meta)
 	if s.faults.has("bare-config") {
 		for _, name := range []string{"bulk", "filter"} {
 			o.set(name, supported(o.child(name).get("supported") == true))

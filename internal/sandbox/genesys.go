@@ -29,8 +29,12 @@ const (
 
 func newGenesys() (*dialect, error) {
 	user, group, err := loadTypes("genesys_user.json", "genesys_group.json", "genesys_enterprise.json", "genesys_purecloud.json")
+	if err != nil {
+		return nil, err
+	}
+	fixed, err := loadFixed()
 	return &dialect{
-		name: "genesys", base: genesysBase, user: user, group: group,
+		name: "genesys", base: genesysBase, user: user, group: group, fixed: fixed,
 		pageSize: genesysPage, pageCap: genesysPageCap, maxBody: genesysMaxBody,
 		foldPaths: true, relative: true, bareFilters: true, noCursors: true, noSorting: true, firstParam: true,
 		keepsIdentity: true, shortMeta: true, softDelete: true, mirrorsEmail: true, strictManager: true,

@@ -50,11 +50,18 @@ func TestGenesysOperations(t *testing.T) {
 			{"get group", "GET", "/groups/" + group.id, "", 200, "displayName", group.key},
 			{"patch group", "PATCH", "/groups/" + group.id, patchBody(`{"op":"replace","path":"externalId","value":"E"}`), 200, "externalId", "E"},
 			{"put group", "PUT", "/groups/" + group.id, `{"externalId":"F","displayName":"other"}`, 200, "displayName", group.key},
-			{"get resource types", "GET", "/resourcetypes", "", 200, "totalResults", "2"},
+			{"get resource types", "GET", "/resourcetypes", "", 200, "totalResults", "5"},
 			{"get resource type", "GET", "/resourcetypes/User", "", 200, "endpoint", "/Users"},
-			{"get schemas", "GET", "/schemas", "", 200, "totalResults", "4"},
+			{"get resource type of resource types", "GET", "/resourcetypes/ResourceType", "", 200, "endpoint", "/ResourceTypes"},
+			{"get resource type of schemas", "GET", "/resourcetypes/Schema", "", 200, "endpoint", "/Schemas"},
+			{"get resource type of the configuration", "GET", "/resourcetypes/ServiceProviderConfig", "", 200, "endpoint", "/ServiceProviderConfig"},
+			{"get schemas", "GET", "/schemas", "", 200, "totalResults", "7"},
 			{"get schema", "GET", "/schemas/" + purecloudURN, "", 200, "id", purecloudURN},
+			{"get schema of schemas", "GET", "/schemas/urn:ietf:params:scim:schemas:core:2.0:Schema", "", 200, "attributes/0/name", "id"},
+			{"get schema of resource types", "GET", "/schemas/" + resourceTypeURN, "", 200, "attributes/3/name", "endpoint"},
+			{"get schema of the configuration", "GET", "/schemas/" + configURN, "", 200, "attributes/1/name", "patch"},
 			{"get service provider config", "GET", "/serviceproviderconfig", "", 200, "bulk/supported", "false"},
+			{"version of the configuration", "GET", "/serviceproviderconfig", "", 200, "meta/version", "1"},
 		}
 		for _, tt := range tests {
 			got := b.call(tt.method, tt.path, tt.body)

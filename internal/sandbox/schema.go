@@ -99,6 +99,20 @@ func loadSchema(file string) (*schema, error) {
 	return s, s.raw.Compact()
 }
 
+// loadFixed reads the schemas of the discovery documents (RFC 7643 §8.7.2; the
+// RFC's own list leaves out etag, which its §5 requires).
+func loadFixed() ([]*schema, error) {
+	var fixed []*schema
+	for _, file := range []string{"config.json", "resourcetype.json", "schema.json"} {
+		s, err := loadSchema(file)
+		if err != nil {
+			return nil, err
+		}
+		fixed = append(fixed, s)
+	}
+	return fixed, nil
+}
+
 // loadTypes reads the user and the group schema and the user's extensions.
 func loadTypes(user, group string, extensions ...string) (users, groups *resourceType, err error) {
 	users = &resourceType{name: "User", endpoint: "Users", key: "userName", uniqueKey: true, common: commonAttributes()}
