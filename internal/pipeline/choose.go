@@ -206,6 +206,9 @@ func (r *run) lookedAt() []string {
 	if len(paths) == 0 || r.Rules.NoPatch || r.Mapping.MayReplace() {
 		return nil
 	}
+	if r.DryRun && r.Profile.LeanPageSize == 0 { // a plan that has seen all can name what drifts, at no more requests
+		return nil
+	}
 	paths = append(paths, r.Mapping.Match(), "meta")
 	if r.Resource == "User" {
 		paths = append(paths, "active")
