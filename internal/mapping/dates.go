@@ -53,7 +53,7 @@ next:
 func (f *dateFormat) parse(s string) (time.Time, error) {
 	t, err := time.Parse(f.layout, s)
 	if err != nil {
-		return t, &valueError{shown(s) + " is not a date written " + f.pattern, ""}
+		return t, &valueError{shown(s) + " is not a date written " + f.pattern, "YYYY-MM-DD is read too"}
 	}
 	return t, nil
 }

@@ -303,11 +303,34 @@ func (e *expressions) reword(message string) string {
 	if message == "literal not terminated" {
 		return "the text in quotes is not closed"
 	}
+	if wrong, rest, ok := strings.Cut(strings.TrimPrefix(message, "cannot use "), " as argument (type "); ok && rest != message {
+		wanted, function, _ := strings.Cut(rest, ") to call ")
+		return fmt.Sprintf("%s takes %s here, and this is %s", strings.TrimSpace(function), typeName(wanted), typeName(wrong))
+	}
+	if operator, rest, ok := strings.Cut(strings.TrimPrefix(message, "invalid operation: "), " (mismatched types "); ok {
+		a, b, _ := strings.Cut(strings.TrimSuffix(strings.TrimSpace(rest), ")"), " and ")
+		return fmt.Sprintf("the operator %s does not go with %s and %s", operator, typeName(a), typeName(b))
+	}
 	for i, key := range e.keys { // a column where something else is wanted
 		message = strings.ReplaceAll(message, key, e.names[i])
 	}
 	return strings.NewReplacer("mismatched types", "these do not go together:", "argument (type", "argument (which is", " string", " text", "(string", "(text").
 		Replace(strings.TrimSpace(message))
+}
+
+// typeName is a type of the compiler's as people call it.
+func typeName(s string) string {
+	switch s {
+	case "string":
+		return "a text"
+	case "int", "float64", "int64":
+		return "a number"
+	case "bool":
+		return "a boolean"
+	case "[]interface {}", "[]string", "array":
+		return "a list"
+	}
+	return s
 }
 
 // spelling is the hint for a header that stands in an expression as it is.

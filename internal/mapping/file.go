@@ -68,14 +68,15 @@ func Parse(name string, data []byte) (*File, error) {
 }
 
 func invalidText(data []byte) (position, bool) {
-	line := 1
+	at := position{1, 1}
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		if r == utf8.RuneError && size == 1 {
-			return position{line, 1}, false
+			return at, false
 		}
+		at.column++
 		if r == '\n' {
-			line++
+			at = position{at.line + 1, 1}
 		}
 		i += size
 	}
@@ -90,7 +91,7 @@ func (f *File) addYAMLError(err error) {
 	if one, ok := errors.AsType[*yaml.LoadError](err); ok {
 		at, message = f.yamlPlace(one), one.Message
 	}
-	f.faults.add(at, "not YAML: "+message, f.yamlHint(at))
+	f.faults.add(at, "not YAML: "+message, f.yamlHint(at, message))
 }
 
 // yamlPlace is where the fault is, or, when the file has ended by then, where
@@ -103,11 +104,15 @@ func (f *File) yamlPlace(e *yaml.LoadError) position {
 	return position{mark.Line, max(mark.Column, 1)}
 }
 
-func (f *File) yamlHint(at position) string {
+func (f *File) yamlHint(at position, message string) string {
 	if at.line < 1 || at.line > len(f.faults.lines) {
 		return ""
 	}
 	switch line := f.faults.lines[at.line-1]; {
+	case strings.Contains(message, "',' or ']'"):
+		return "[ is not closed"
+	case strings.Contains(message, "',' or '}'"):
+		return "{ is not closed, or a text in it needs quotes"
 	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
 		return "indent with spaces, not with tabs"
 	case strings.Contains(line, "="):
@@ -178,7 +183,7 @@ func (f *File) unknownKey(key *yaml.Node, known []string, of string) {
 	hint := didYouMean(scim.Nearest(key.Value, known))
 	switch {
 	case hint == "" && of == "":
-		hint = "attributes belong under attributes:"
+		hint = "known are " + strings.Join(known, ", ") + "; what is mapped belongs under attributes:"
 	case hint == "":
 		hint = "known are " + strings.Join(known, ", ")
 	}

@@ -85,7 +85,10 @@ func (c *compiler) isFaultyEntry(t *scim.Target) bool {
 
 func (c *compiler) matchHint(t *scim.Target) string {
 	if c.auto {
-		return fmt.Sprintf("no column is known to hold it among %s; write a mapping file, or name another attribute with --match", someOf(c.m.header))
+		return fmt.Sprintf("no column is known to hold it among %s; scimbulk mapping init writes a mapping file to start from, --match names another attribute", someOf(c.m.header))
+	}
+	if c.opts.Match != "" {
+		return fmt.Sprintf("map %s, or name another attribute with --match", t.Path.Short())
 	}
 	return fmt.Sprintf("map %s, or name another attribute with match:", t.Path.Short())
 }

@@ -77,13 +77,16 @@ func (p *pattern) read(piece string) (any, error) {
 			continue
 		}
 		v, err := convert(attr, part, nil)
+		if v, ok := err.(*valueError); ok {
+			return nil, &valueError{attr.Name + ": " + v.message, v.hint}
+		}
 		if err != nil {
 			return nil, err
 		}
 		o[attr.Name] = v
 	}
 	if len(o) == 0 {
-		return nil, &valueError{shown(piece) + " is no " + strings.Join(p.names, ", "), ""}
+		return nil, &valueError{shown(piece) + " has no " + strings.Join(p.names, " and no "), ""}
 	}
 	return o, nil
 }
