@@ -208,12 +208,7 @@ func TestMembershipsStopInOrder(t *testing.T) {
 		im.Profile.MembersPerPatch, im.Workers = 5, 1
 	})
 	im.Recorder = &stopper{results: recorded, after: 3, stop: stop}
-	log, err := journal.Create(t.TempDir(), journal.Header{Run: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	im.Log = log
+	im.Log = b.log()
 	totals, err := im.Run(take, t.Context(), b.surveyMembers(im))
 	if err != nil {
 		t.Fatal(err)

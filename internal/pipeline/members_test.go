@@ -80,12 +80,7 @@ func dry(im *pipeline.MemberImport) { im.DryRun = true }
 func (b *bench) runMembers(im *pipeline.MemberImport, recorded *results) *pipeline.Totals {
 	b.t.Helper()
 	if !im.DryRun && im.Log == nil {
-		log, err := journal.Create(b.t.TempDir(), journal.Header{Run: "test", Command: "import"})
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		defer log.Close()
-		im.Log = log
+		im.Log = b.log()
 	}
 	survey := b.surveyMembers(im)
 	totals, err := im.Run(b.t.Context(), b.t.Context(), survey)
@@ -103,6 +98,21 @@ func (b *bench) runMembers(im *pipeline.MemberImport, recorded *results) *pipeli
 		b.t.Errorf("%d rows, outcomes %v, %d pending", totals.Rows, totals.Counts, totals.Pending)
 	}
 	return totals
+}
+
+// log is a checkpoint log of its own.
+func (b *bench) log() *journal.Log {
+	b.t.Helper()
+	log, err := journal.Create(b.t.TempDir(), journal.Header{Run: "test", Command: "import"})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		if err := log.Close(); err != nil {
+			b.t.Error(err)
+		}
+	})
+	return log
 }
 
 func (b *bench) surveyMembers(im *pipeline.MemberImport) *pipeline.Survey {
@@ -590,12 +600,7 @@ func TestOneBadMember(t *testing.T) {
 		f.row("g", name, "add")
 	}
 	b.create(client, scim.Groups, fmt.Sprintf(`{"schemas":[%q],"displayName":"g"}`, scim.GroupURN))
-	log, err := journal.Create(t.TempDir(), journal.Header{Run: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	im, recorded := b.prepareMembers(f.String(), func(im *pipeline.MemberImport) { im.Log = log })
+	im, recorded := b.prepareMembers(f.String(), func(im *pipeline.MemberImport) { im.Log = b.log() })
 	survey := b.surveyMembers(im)
 	if _, err := client.Delete(t.Context(), scim.Users, ids[63], ""); err != nil {
 		t.Fatal(err)
