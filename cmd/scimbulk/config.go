@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -142,9 +143,9 @@ func (t *targetOptions) fromConfig() error {
 		return err
 	}
 	t.url, t.region = named.URL, named.Region
-	t.provider = cmpOr(t.provider, named.Provider)
-	t.tokenFile = cmpOr(t.tokenFile, named.TokenFile)
-	t.tokenURL = cmpOr(t.tokenURL, named.TokenURL)
+	t.provider = cmp.Or(t.provider, named.Provider)
+	t.tokenFile = cmp.Or(t.tokenFile, named.TokenFile)
+	t.tokenURL = cmp.Or(t.tokenURL, named.TokenURL)
 	if t.workers == 0 {
 		t.workers = named.Workers
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -19,7 +20,7 @@ func boxed(t *testing.T, o sandbox.Options, userName string, active bool) (*dire
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = box.Close() })
-	profile, err := scim.ProfileByName(cmpOr(o.Dialect, "rfc"))
+	profile, err := scim.ProfileByName(cmp.Or(o.Dialect, "rfc"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestFind(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			dir, id := boxed(t, tc.options, tc.has, !tc.absent)
 			f := &finder{dir: dir, endpoint: scim.Users, key: "userName"}
-			got, err := f.find(t.Context(), cmpOr(tc.wanted, tc.has))
+			got, err := f.find(t.Context(), cmp.Or(tc.wanted, tc.has))
 			if tc.nobody {
 				id = ""
 			}

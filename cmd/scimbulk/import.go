@@ -183,6 +183,9 @@ func (o *importOptions) validate() error {
 	if o.detailed && !o.dryRun {
 		problems = append(problems, usagef("--detailed-exitcode goes with plan or --dry-run"))
 	}
+	if o.out == "-" && o.run.json {
+		problems = append(problems, usagef("--json and --out - would both write to standard output"))
+	}
 	if o.out != "" && !o.dryRun {
 		problems = append(problems, usagef("--out goes with plan or --dry-run"))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (r *importRun) execute(ctx context.Context) (err error) {
 		r.compile,
 		r.look,
 		r.resolve,
-		func(context.Context) error { return r.ask() },
+		r.ask,
 		func(context.Context) error { return r.begin() },
 	} {
 		if err := step(take); err != nil {
@@ -147,19 +148,12 @@ func (r *importRun) keepStdin() (err error) {
 	if r.runDir, err = newRunDir(r.run.dir, r.command()); err != nil {
 		return err
 	}
-	kept := filepath.Join(r.runDir, "stdin."+cmpOr(r.format, "csv"))
+	kept := filepath.Join(r.runDir, "stdin."+cmp.Or(r.format, "csv"))
 	if err := copyInput(r.s.in, kept); err != nil {
 		return fmt.Errorf("keeping standard input for a later resume: %w", err)
 	}
 	r.importOptions.input, r.read.Name = kept, "stdin"
 	return nil
-}
-
-func cmpOr(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
 }
 
 func (r *importRun) command() string {
@@ -209,7 +203,7 @@ func (r *importRun) compile(ctx context.Context) error {
 	}
 	r.mapping, err = file.Compile(r.input.Header(), r.input.Nested(), mapping.Options{
 		Resource: r.resource, Match: r.match, Op: r.op, ClearToken: r.clearToken, Schema: schema,
-		Input: cmpOr(r.read.Name, filepath.Base(r.importOptions.input)),
+		Input: cmp.Or(r.read.Name, filepath.Base(r.importOptions.input)),
 	})
 	if failed != nil {
 		return failed
@@ -315,17 +309,35 @@ func (r *importRun) resolve(ctx context.Context) error {
 	return nil
 }
 
+// readLine reads an answer, "" where somebody interrupts instead.
+func readLine(ctx context.Context, in io.Reader) string {
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(in).ReadString('\n')
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		return answer
+	case <-ctx.Done():
+		return ""
+	}
+}
+
 // ask keeps an import from removing more people than anybody meant to.
-func (r *importRun) ask() error {
+func (r *importRun) ask(ctx context.Context) error {
 	n := r.survey.Removals
 	if n == 0 || r.state != nil {
 		return nil
+	}
+	if r.dryRun {
+		return nil // the plan shows them, and warns
 	}
 	if r.limits.deletes.Exceeded(n, r.survey.Rows) {
 		return fmt.Errorf("%w: %d of %d rows ask to delete or deactivate, %s is the limit; nothing has been changed",
 			pipeline.ErrMaxDeletes, n, r.survey.Rows, r.limits.deletes)
 	}
-	if r.dryRun || r.yes {
+	if r.yes {
 		return nil
 	}
 	question := fmt.Sprintf("%d of %d rows delete or deactivate somebody in %s", n, r.survey.Rows, r.dir.name)
@@ -333,8 +345,7 @@ func (r *importRun) ask() error {
 		return usagef("%s: say --yes if that is meant", question)
 	}
 	fmt.Fprintf(r.s.err, "%s. Go on? [y/N] ", question)
-	answer, _ := bufio.NewReader(r.s.in).ReadString('\n')
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+	if a := strings.ToLower(strings.TrimSpace(readLine(ctx, r.s.in))); a != "y" && a != "yes" {
 		fmt.Fprintln(r.s.err, "nothing has been changed")
 		return exitError{code: exitFailed}
 	}
@@ -368,7 +379,7 @@ func (r *importRun) beginReview() (err error) {
 		return err
 	}
 	var screen io.Writer = r.s.out
-	if r.kind == kindUndo && r.out == "-" {
+	if r.out == "-" {
 		screen = r.s.err
 	}
 	if r.run.json {
@@ -537,7 +548,7 @@ func (r *importRun) show(summary *report.Summary) error {
 	}
 	if r.dryRun {
 		out := r.s.out
-		if r.kind == kindUndo && r.out == "-" {
+		if r.out == "-" {
 			out = r.s.err
 		}
 		return r.review.WriteTotals(out, summary)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func (o *fileOptions) open(s streams, note func(string, ...any)) (in *rows.Reade
 			return nil, nil, err
 		}
 		discard = func() { os.RemoveAll(aside) }
-		path, read.Name = filepath.Join(aside, "stdin."+cmpOr(o.format, "csv")), "stdin"
+		path, read.Name = filepath.Join(aside, "stdin."+cmp.Or(o.format, "csv")), "stdin"
 		if err := copyInput(s.in, path); err != nil {
 			discard()
 			return nil, nil, err
@@ -117,7 +118,7 @@ func (o *fileOptions) namesTarget() bool {
 // else that of the provider.
 func (o *fileOptions) schemas(ctx context.Context) (schema func(resource string) (*scim.ResourceSchema, error), provider string, release func() error, err error) {
 	if !o.namesTarget() {
-		profile, err := scim.ProfileByName(cmpOr(o.target.provider, "rfc"))
+		profile, err := scim.ProfileByName(cmp.Or(o.target.provider, "rfc"))
 		if err != nil {
 			return nil, "", nil, usageError{err}
 		}
@@ -213,7 +214,7 @@ func (o *mappingInitOptions) refuseOverwrite() error {
 }
 
 func (o *mappingInitOptions) draft(ctx context.Context, in *rows.Reader) (*mapping.Draft, error) {
-	resource := cmpOr(o.resource, mapping.ResourceOf(in.Header(), in.Schemas()))
+	resource := cmp.Or(o.resource, mapping.ResourceOf(in.Header(), in.Schemas()))
 	schemas, provider, closeDir, err := o.schemas(ctx)
 	if err != nil {
 		return nil, err
@@ -233,7 +234,7 @@ func (o *mappingInitOptions) draft(ctx context.Context, in *rows.Reader) (*mappi
 }
 
 func (o *mappingInitOptions) write(text []byte, stdout io.Writer) error {
-	out, err := rows.Create(cmpOr(o.out, "-"), stdout)
+	out, err := rows.Create(cmp.Or(o.out, "-"), stdout)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -38,7 +39,7 @@ func (r *importRun) readMembers() (known bool, err error) {
 	if r.importOptions.mapping != "" || r.resource == "User" || r.input.Nested() {
 		return false, nil
 	}
-	name := cmpOr(r.read.Name, filepath.Base(r.importOptions.input))
+	name := cmp.Or(r.read.Name, filepath.Base(r.importOptions.input))
 	if r.members = pipeline.NewMemberImport(r.input.Header(), name); r.members == nil {
 		return false, nil
 	}

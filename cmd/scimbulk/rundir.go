@@ -18,7 +18,8 @@ import (
 // otherwise.
 const runsFolder = "scimbulk-runs"
 
-// newRunDir makes a run's directory and returns its absolute path.
+// newRunDir makes a run's directory and returns its absolute path. A directory
+// that holds a run is left alone; one without is as good as new.
 func newRunDir(given, command string) (string, error) {
 	dir := given
 	if dir == "" {
@@ -26,10 +27,10 @@ func newRunDir(given, command string) (string, error) {
 		rand.Read(suffix) // never fails
 		dir = filepath.Join(runsFolder, fmt.Sprintf("%s-%s-%x", command, time.Now().UTC().Format("20060102-150405"), suffix))
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+	if _, err := os.Lstat(filepath.Join(dir, journal.FileName)); err == nil {
+		return "", fmt.Errorf("%s holds a run already: go on with it by scimbulk resume %s, or name another --run-dir", dir, dir)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
 	return filepath.Abs(dir)
@@ -53,7 +54,10 @@ func digest(path string) (*journal.Digest, error) {
 // copyInput keeps standard input in the run's directory, so that it can be read
 // twice and the run be resumed.
 func copyInput(in io.Reader, path string) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -147,8 +148,8 @@ func listTargets(s streams, given string, asJSON bool) error {
 	fmt.Fprintln(w, "NAME\tDIRECTORY\tPROVIDER\tWORKERS\tRATE\tTOKEN FROM")
 	for _, name := range c.names() {
 		t := c.Targets[name]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", name, cmpOr(t.URL, t.Region), cmpOr(t.Provider, "by host"),
-			numberOr(float64(t.Workers), "default"), numberOr(t.Rate, "adaptive"), cmpOr(t.TokenFile, cmpOr(t.TokenURL, "environment")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", name, cmp.Or(t.URL, t.Region), cmp.Or(t.Provider, "by host"),
+			numberOr(float64(t.Workers), "default"), numberOr(t.Rate, "adaptive"), cmp.Or(t.TokenFile, cmp.Or(t.TokenURL, "environment")))
 	}
 	return w.Flush()
 }

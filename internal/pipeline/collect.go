@@ -67,7 +67,7 @@ func (r *run) writeDown(batch []*Result) error {
 			return err
 		}
 		outcomes[i] = journal.Outcome{
-			Line: result.Row.Line, Outcome: string(result.Outcome), Class: result.Class, Attempts: result.Attempts,
+			Line: result.Row.Line, Outcome: string(result.Outcome), Class: result.logClass(), Attempts: result.Attempts,
 		}
 	}
 	if err := r.Recorder.Flush(); err != nil {
@@ -125,7 +125,7 @@ func (r *run) allStats() journal.Stats {
 }
 
 // inOrder gives results back in the order of their rows, as a plan is read. It
-// holds no more than what the workers have in hand.
+// holds what was decided while a slower row was still in hand.
 type inOrder struct {
 	next    int64
 	waiting map[int64]*Result
@@ -172,4 +172,12 @@ func (o *inOrder) rest() []*Result {
 		o.next++
 	}
 	return ready
+}
+
+// logClass is the class of an outcome as the log keeps it.
+func (r *Result) logClass() string {
+	if r.turnedOff {
+		return classTurnedOff
+	}
+	return r.Class
 }

@@ -89,8 +89,8 @@ type listing struct {
 	result *Listing
 	filter string
 	first  string // id of the first resource of the first page
-	fresh  int64 // distinct resources under the present filter
-	moved  int64 // of them, those that came twice while the pages were read once
+	fresh  int64  // distinct resources under the present filter
+	moved  int64  // of them, those that came twice while the pages were read once
 }
 
 // list reads everything under one filter, and again where the totals do not

@@ -12,9 +12,8 @@ import (
 // It holds at most twice as many pages as there are workers.
 type fan struct {
 	*listing
-	step  int    // resources on a full page
-	first string // id of the first resource of the first page
-	stuck bool   // the directory ignores startIndex
+	step  int  // resources on a full page
+	stuck bool // the directory ignores startIndex
 }
 
 // part is the resources of one interval, on their way.

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
 )
 
 // imagined holds what a dry run would have made of resources that several rows
@@ -11,7 +12,13 @@ import (
 // leaves behind. It lets go of each after the last row of its key.
 type imagined struct {
 	mu    sync.Mutex
-	byKey map[string]*plan.Current // nil for a resource that would be gone
+	byKey map[string]imaginedResource
+}
+
+// imaginedResource is one of them, as JSON: there may be many, and for long.
+type imaginedResource struct {
+	id  string
+	raw []byte // nil for a resource that would be gone
 }
 
 func (m *imagined) get(t *task) (have *plan.Current, known bool) {
@@ -20,8 +27,12 @@ func (m *imagined) get(t *task) (have *plan.Current, known bool) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	have, known = m.byKey[t.record.KeyFold]
-	return have, known
+	r, known := m.byKey[t.record.KeyFold]
+	if !known || r.raw == nil {
+		return nil, known
+	}
+	object, err := scim.DecodeObject(r.raw)
+	return &plan.Current{ID: r.id, Object: object}, err == nil
 }
 
 // set takes over what a change would leave behind.
@@ -36,10 +47,11 @@ func (m *imagined) set(t *task, c *plan.Change) {
 		return
 	}
 	if m.byKey == nil {
-		m.byKey = map[string]*plan.Current{}
+		m.byKey = map[string]imaginedResource{}
 	}
-	m.byKey[t.record.KeyFold] = nil
+	r := imaginedResource{id: c.ID}
 	if c.After != nil {
-		m.byKey[t.record.KeyFold] = &plan.Current{ID: c.ID, Object: c.After}
+		r.raw, _ = scim.Encode(c.After) // it has been decoded, so that it can be encoded
 	}
+	m.byKey[t.record.KeyFold] = r
 }

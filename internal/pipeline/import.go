@@ -82,6 +82,7 @@ type run struct {
 	seed    maphash.Seed
 
 	directory lookup
+	blind     bool // directory asks only where it must
 	imagined  imagined
 	clock     clock
 	hidden    onceDirectory // the inactive people
@@ -93,9 +94,14 @@ type run struct {
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
 	noIfMatch atomic.Bool  // the directory refuses fresh versions
 	sawUnique atomic.Bool  // the directory has refused a key that was taken
+	rejected  atomic.Int64 // rows, counted when they are and not when that is recorded
 	failures  atomic.Int64 // rows in a row that the directory could not serve
 	totals    Totals
 }
+
+// keyedQueue is how many rows of shared keys may wait for one worker, so that a
+// key with many rows does not hold up the others.
+const keyedQueue = 64
 
 // Run carries the rows out. It takes no more of them once take ends, and breaks
 // off requests when ctx does. Rows that were not reached are pending, and Cause
@@ -105,10 +111,12 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	defer r.end()
 	r.open, r.seed = make(chan *task, im.Workers), maphash.MakeSeed()
 	for range im.Workers {
-		r.keyed = append(r.keyed, make(chan *task, 1))
+		r.keyed = append(r.keyed, make(chan *task, keyedQueue))
 	}
 	var err error
-	if r.directory, err = r.newLookup(ctx); err != nil {
+	r.directory, err = r.newLookup(ctx)
+	_, r.blind = r.directory.(*lookupNew)
+	if err != nil {
 		r.totals.Cause = err
 	} else if err := r.pump(ctx, r.stages); err != nil {
 		return &r.totals, err
@@ -133,7 +141,8 @@ func (im *Import) newRun(take context.Context, s *Survey) *run {
 		r.Meter.Resumed.Store(r.totals.Counts.Sum())
 		r.Meter.Done.Store(r.totals.Counts.Sum())
 		r.Meter.Rejected.Store(r.totals.Counts[Rejected])
-		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated])
+		r.rejected.Store(r.totals.Counts[Rejected])
+		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated] + r.State.Classes()[classTurnedOff])
 	}
 	return r
 }

@@ -33,10 +33,12 @@ func (r *results) Flush() error { return nil }
 
 // bench is a directory and the runs against it.
 type bench struct {
-	t     *testing.T
-	dir   string
-	audit string
-	box   *sandbox.Sandbox
+	t      *testing.T
+	dir    string
+	audit  string
+	box    *sandbox.Sandbox
+	files  int
+	before map[string]int // commits of earlier runs
 }
 
 func newBench(t *testing.T, o sandbox.Options) *bench {
@@ -55,7 +57,8 @@ func newBench(t *testing.T, o sandbox.Options) *bench {
 // prepare makes an import of a CSV text, not yet surveyed.
 func (b *bench) prepare(text string, change func(*pipeline.Import)) (*pipeline.Import, *results) {
 	b.t.Helper()
-	path := filepath.Join(b.dir, fmt.Sprintf("%x.csv", len(text)))
+	b.files++
+	path := filepath.Join(b.dir, fmt.Sprintf("in%d.csv", b.files))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
@@ -143,7 +146,47 @@ func (b *bench) commits() map[string]int {
 			counts[line.Op+" "+line.Key]++
 		}
 	}
+	for key, n := range b.before {
+		if counts[key] -= n; counts[key] == 0 {
+			delete(counts, key)
+		}
+	}
 	return counts
+}
+
+// forget leaves out of commits what was there before.
+func (b *bench) forget(before map[string]int) { b.before = before }
+
+// everybody is a file of those who are in the directory.
+func (b *bench) everybody() string {
+	b.t.Helper()
+	im, _ := b.prepare("userName\nx\n", nil)
+	text := "userName,title\n"
+	for r, err := range im.Client.All(b.t.Context(), scim.Users, scim.ListOptions{Attributes: []string{"userName"}}) {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		o, err := scim.DecodeObject(r.Raw)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		text += o["userName"].(string) + ",Agent\n"
+	}
+	return text
+}
+
+// compile makes a mapping of YAML.
+func compile(t *testing.T, text string, header ...string) *mapping.Mapping {
+	t.Helper()
+	file, err := mapping.Parse("m.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := file.Compile(header, false, mapping.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // people is a file of n people.
@@ -186,12 +229,44 @@ func TestLabelsAreTrue(t *testing.T) {
 					checkCommits(t, b, recorded, "create", pipeline.Created)
 
 					im, recorded = b.prepare(people(70, "Team lead"), nil) // ten of them are new
+					before := b.commits()
 					changed := b.run(im, recorded)
+					time.Sleep(time.Hour)
+					b.forget(before)
+					checkCommits(t, b, recorded, "create", pipeline.Created)
+					checkCommits(t, b, recorded, "patch", pipeline.Updated)
 					if tc.faults == nil && (created.Counts[pipeline.Created] != 60 || changed.Counts[pipeline.Updated] != 60 || changed.Counts[pipeline.Created] != 10) {
 						t.Errorf("first run %v, second run %v", created.Counts, changed.Counts)
 					}
 				})
 			})
+		}
+	}
+}
+
+// TestLabelsOfCreates runs creates of people of whom some are there, in every
+// way of taking that, against a directory that loses answers.
+func TestLabelsOfCreates(t *testing.T) {
+	for _, existing := range []string{plan.ExistingReject, plan.ExistingSkip, plan.ExistingUpdate} {
+		for _, lookup := range []string{pipeline.LookupAuto, pipeline.LookupNone, pipeline.LookupDirectory} {
+			for _, fault := range []string{"5xx-after-commit=0.4", "5xx-before-commit=0.4", "reset-after-commit=0.4", "truncate=0.3"} {
+				t.Run(existing+" "+lookup+" "+fault, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						time.Sleep(30 * 365 * 24 * time.Hour) // the seeded people are of 2024, and the clock begins in 2000
+						b := newBench(t, sandbox.Options{Seed: 30, Faults: []string{fault}, FaultSeed: 7})
+						im, recorded := b.prepare(b.everybody()+strings.TrimPrefix(people(30, "Agent"), "userName,title\n"), func(im *pipeline.Import) {
+							im.Mapping = compile(t, "op: create\nattributes: {userName: userName, title: title}\n", "userName", "title")
+							im.Rules.OnExisting, im.Lookup = existing, lookup
+						})
+						totals := b.run(im, recorded)
+						checkCommits(t, b, recorded, "create", pipeline.Created)
+						checkCommits(t, b, recorded, "patch", pipeline.Updated)
+						if totals.Counts[pipeline.Created] != 30 {
+							t.Errorf("30 people are new: %v", totals.Counts)
+						}
+					})
+				})
+			}
 		}
 	}
 }

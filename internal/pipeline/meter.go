@@ -18,5 +18,5 @@ type Meter struct {
 	Done     atomic.Int64
 	Resumed  atomic.Int64 // of Done, by earlier sessions
 	Rejected atomic.Int64
-	Holding  atomic.Bool // the directory asked for a pause
+	Settling atomic.Int64 // rows that wait until a lost create can no longer come late
 }

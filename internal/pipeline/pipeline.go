@@ -36,6 +36,10 @@ const (
 	ClassConflict  = "conflict"
 	ClassServer    = "server"
 	ClassReference = "reference"
+
+	// classTurnedOff marks, in the log alone, an update that turned somebody
+	// inactive: resume goes on counting them.
+	classTurnedOff = "inactive"
 )
 
 // Result is the outcome of one row, with what an administrator needs to see why.
@@ -59,6 +63,7 @@ type Result struct {
 	Attempts      int
 	CorrelationID string
 
+	turnedOff bool // an update that turned somebody inactive
 	postponed bool // a second step is to come: only the place of the row is meant
 	step      int  // of the row's next intent
 }

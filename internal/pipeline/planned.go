@@ -73,7 +73,7 @@ func (w *row) lookPlanned(ctx context.Context) error {
 // decidePlanned decides on a planned change.
 func (w *row) decidePlanned() plan.Change {
 	l := w.planned
-	if l.Op == plan.ActCreate && w.have != nil && (w.have.ID == l.ID || w.sent == plan.ActCreate && w.label() == Created) {
+	if l.Op == plan.ActCreate && w.have != nil && (w.have.ID == l.ID || w.sent == plan.ActCreate && w.ours()) {
 		return plan.Change{Action: plan.ActNothing, ID: w.have.ID}
 	}
 	if w.Changes.Replan {

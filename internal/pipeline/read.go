@@ -81,6 +81,18 @@ func (r *run) done(line int64) bool {
 	return done
 }
 
+// countReject stops the run at the first reject too many. A share of the rows is
+// judged when outcomes are recorded.
+func (r *run) countReject(result *Result) {
+	if result.Outcome != Rejected {
+		return
+	}
+	n := r.rejected.Add(1)
+	if !r.DryRun && r.MaxErrors.Percent == 0 && r.MaxErrors.Exceeded(n, n) {
+		r.stop(ErrMaxErrors)
+	}
+}
+
 func (r *run) doubts() map[int64]*doubt {
 	doubts := map[int64]*doubt{}
 	if r.State != nil {
@@ -99,6 +111,7 @@ func (r *run) doubts() map[int64]*doubt {
 // order; any worker takes the others.
 func (r *run) dispatch(ctx context.Context, t *task, result *Result) error {
 	if result != nil {
+		r.countReject(result)
 		r.results <- result
 		return nil
 	}
@@ -154,6 +167,9 @@ func (tw *twins) judge(t *task) *Result {
 		return duplicate(t, fmt.Sprintf("line %d has the same key and comes first (--on-duplicate apply carries all of them out)", before.line))
 	}
 	tw.last[first] = last{t.row.Line, asked}
+	if t.final {
+		delete(tw.last, first)
+	}
 	return nil
 }
 

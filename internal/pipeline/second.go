@@ -157,11 +157,15 @@ func (w *row) wish() plan.Wish {
 	if w.task.first != nil {
 		return plan.Wish{Op: plan.Upsert, Assignments: w.binding.assignments}
 	}
+	op := w.op
+	if op == plan.Create && w.sent == plan.ActCreate && w.have != nil && w.ours() {
+		op = plan.Upsert // it is there because we made it
+	}
 	if len(w.binding.assignments) == 0 {
-		return plan.Wish{Op: w.op, Assignments: w.record.Assignments}
+		return plan.Wish{Op: op, Assignments: w.record.Assignments}
 	}
 	all := make([]scim.Assignment, 0, len(w.record.Assignments)+len(w.binding.assignments))
-	return plan.Wish{Op: w.op, Assignments: append(append(all, w.record.Assignments...), w.binding.assignments...)}
+	return plan.Wish{Op: op, Assignments: append(append(all, w.record.Assignments...), w.binding.assignments...)}
 }
 
 // sayWhatIsMissing puts the references that were left out into the detail.

@@ -74,6 +74,7 @@ func (p *parking) put(w *row) bool {
 		return false
 	}
 	p.rows = append(p.rows, w)
+	w.Meter.Settling.Add(1)
 	return true
 }
 
@@ -86,6 +87,7 @@ func (p *parking) next() *row {
 	}
 	w := p.rows[0]
 	p.rows = p.rows[1:]
+	w.Meter.Settling.Add(-1)
 	return w
 }
 

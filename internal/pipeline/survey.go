@@ -105,7 +105,7 @@ func (im *Import) translate(mapper *mapping.Mapper, row *rows.Row) (*task, *Resu
 	}
 	record, err := mapper.Map(row)
 	if err != nil {
-		return nil, faulty(row, "", err)
+		return nil, faulty(row, record.Key, err)
 	}
 	op, err := plan.ParseOp(record.Op)
 	if err != nil {

@@ -70,6 +70,7 @@ func (r *run) finish(ctx context.Context, w *row) {
 		return
 	}
 	w.complete(result)
+	r.countReject(result)
 	w.sayWhatIsMissing(result)
 	released := r.survey.references.publish(w.row.Line, publicID(result), string(result.Outcome))
 	if !r.seconds.defers(w, result) {
@@ -94,7 +95,7 @@ func (r *run) watch(result *Result) {
 
 // maxRounds bounds how often a row looks, decides and sends before it gives up
 // on a directory that keeps changing its mind.
-const maxRounds = 5
+const maxRounds = 8
 
 // row is one row in the hands of a worker.
 type row struct {
@@ -108,6 +109,8 @@ type row struct {
 	// sent is the last write that the directory may have carried out without
 	// our knowing; "" when there is none.
 	sent    plan.Action
+	looked  bool // the directory was asked, and not only believed to be empty
+	counted bool // among those whom the run removes or turns inactive
 	absent  bool // a look-up before the write that is in doubt found nothing
 	since   time.Time
 	settled time.Time // when a create that is in doubt can no longer come late
@@ -161,6 +164,7 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 }
 
 func (w *row) look(ctx context.Context, fresh bool) error {
+	w.looked = w.looked || fresh || !w.blind
 	if have, known := w.imagined.get(w.task); known {
 		w.have = have
 		return nil
@@ -205,8 +209,9 @@ func (w *row) conclude() *Result {
 	if w.murky {
 		return w.unknown(w.change.Reason)
 	}
-	if w.sent != "" && w.change.Action != plan.ActReject {
-		res.Outcome = w.label()
+	if w.sent != "" && w.change.Action != plan.ActReject && w.ours() {
+		res.Outcome = outcomeOf(w.sent)
+		res.turnedOff = w.counted && (res.Outcome == Updated || res.Outcome == Replaced)
 		return res
 	}
 	switch w.change.Action {
@@ -220,14 +225,11 @@ func (w *row) conclude() *Result {
 	return res
 }
 
-// label names what a write that was in doubt has done. A resource that is there
-// is ours if it was seen absent before, or if it is not older than the intent
-// by the directory's own clock.
-func (w *row) label() Outcome {
-	if w.sent == plan.ActCreate && !w.absent && !w.youngerThan("created") {
-		return Unchanged
-	}
-	return outcomeOf(w.sent)
+// ours says whether what is there now is the work of the write that was in
+// doubt. A resource that is there after a create is ours if it was seen absent
+// before, or if it is not older than the intent by the directory's own clock.
+func (w *row) ours() bool {
+	return w.sent != plan.ActCreate || w.absent || w.youngerThan("created")
 }
 
 // clockSlack is what a time in whole seconds and the way of a request may hide.
@@ -288,7 +290,7 @@ func (w *row) write(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if w.sent == "" {
-		w.absent, w.since = w.have == nil, intent.At
+		w.absent, w.since = intent.Absent, intent.At
 	}
 	resp, err := w.send(ctx, body)
 	w.result.Change = w.change
@@ -303,16 +305,17 @@ func (w *row) intent() journal.Intent {
 	w.step++
 	return journal.Intent{
 		Line: w.row.Line, Step: w.step - 1, Key: journal.HashKey(w.Name, w.record.KeyFold),
-		Op: string(w.change.Action), At: w.clock.now(), Absent: w.have == nil,
+		Op: string(w.change.Action), At: w.clock.now(), Absent: w.have == nil && w.looked,
 	}
 }
 
 // allow holds removals to --max-deletes: what the file asks for was counted
 // before the run, what an update turns out to do is counted here.
 func (w *row) allow() error {
-	if !turnsOff(&w.change) || w.sent == w.change.Action {
+	if !turnsOff(&w.change) || w.counted {
 		return nil
 	}
+	w.counted = true
 	if n := w.turnedOff.Add(1); w.MaxDeletes.Exceeded(n, w.survey.Rows) {
 		return ErrMaxDeletes
 	}
@@ -400,7 +403,8 @@ func (w *row) accept(resp *scim.Response) {
 	w.writes.add(&w.change)
 	res := w.result
 	res.Outcome = outcomeOf(w.change.Action)
-	if w.sent == plan.ActCreate && w.label() == Created {
+	res.turnedOff = turnsOff(&w.change) && (res.Outcome == Updated || res.Outcome == Replaced)
+	if w.sent == plan.ActCreate && w.ours() {
 		res.Outcome = Created // and then brought to what the row asks for
 	}
 	res.ID = w.change.ID
@@ -441,6 +445,9 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 		return w.taken(ctx, failed)
 	}
 	w.reject(failed)
+	if w.counted {
+		w.turnedOff.Add(-1)
+	}
 	return true, nil
 }
 

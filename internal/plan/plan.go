@@ -217,6 +217,8 @@ func (r *Rules) replace(w Wish, have *Current) Change {
 	after := scim.Object{}
 	if r.Unmapped != UnmappedClear {
 		after = scim.Clone(have.Object).(scim.Object)
+	} else if _, active, ok := scim.Member(have.Object, "active"); ok {
+		after["active"] = active // nobody is turned off, or on, by not being mentioned
 	}
 	if err := merge(after, w.Assignments); err != nil {
 		return reject("data", err.Error())

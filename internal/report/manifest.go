@@ -49,9 +49,17 @@ func (m *Manifest) Add(kind string, d *pipeline.Dump) {
 	case kind == "membership":
 		f.Reasons = append(f.Reasons, "made from the groups of this export")
 	default:
-		f.Reasons = append(f.Reasons, "every resource once, totals agree; the order of the pages is not proven to be stable")
+		f.Reasons = append(f.Reasons, howWhole(l)...)
 	}
 	m.Files = append(m.Files, f)
+}
+
+// howWhole says what speaks for the completeness of a listing without gaps.
+func howWhole(l *pipeline.Listing) []string {
+	if len(l.Notes) > 0 {
+		return append([]string{"every resource once; the order of the pages is not proven to be stable"}, l.Notes...)
+	}
+	return []string{"every resource once, totals agree; the order of the pages is not proven to be stable"}
 }
 
 // Finish closes the manifest after the given number of requests.

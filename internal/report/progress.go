@@ -105,7 +105,7 @@ func (b *bar) begin(phase int32, total int64) {
 	if b.bar != nil {
 		b.end()
 	}
-	b.phase, b.total, b.base = phase, total, b.meter.Resumed.Load()
+	b.phase, b.total, b.base = phase, total, b.meter.Done.Load() // what came before must not inflate the rate
 	most := total - b.base
 	if most <= 0 {
 		most = -1
@@ -135,10 +135,7 @@ func (b *bar) describe() string {
 	if resumed := b.meter.Resumed.Load(); resumed > 0 {
 		text += fmt.Sprintf(" (resumed at %d)", resumed)
 	}
-	if rejected := b.meter.Rejected.Load(); rejected > 0 {
-		text += fmt.Sprintf(", %d rejected", rejected)
-	}
-	return text
+	return text + asides(b.meter)
 }
 
 func phaseName(phase int32) string {
@@ -151,6 +148,18 @@ func phaseName(phase int32) string {
 		return "writing"
 	}
 	return "importing"
+}
+
+// asides are what else there is to know of a run.
+func asides(m *pipeline.Meter) string {
+	text := ""
+	if rejected := m.Rejected.Load(); rejected > 0 {
+		text += fmt.Sprintf(", %d rejected", rejected)
+	}
+	if settling := m.Settling.Load(); settling > 0 {
+		text += fmt.Sprintf(", %d waiting for answers that were lost", settling)
+	}
+	return text
 }
 
 // plain writes a line now and then, for logs.
@@ -172,9 +181,7 @@ func (p *plain) show(final bool) {
 		line += fmt.Sprintf(" of %d", total)
 	}
 	line += fmt.Sprintf(" %s, %.1f/s", p.noun, rate)
-	if rejected := p.meter.Rejected.Load(); rejected > 0 {
-		line += fmt.Sprintf(", %d rejected", rejected)
-	}
+	line += asides(p.meter)
 	if rate > 0 && total > done {
 		line += fmt.Sprintf(", about %s left", time.Duration(float64(total-done)/rate*float64(time.Second)).Round(time.Second))
 	}

@@ -21,7 +21,7 @@ type Reason struct{ Class, Text string }
 const mostReasons = 1000
 
 var (
-	place  = regexp.MustCompile(`^\S+:\d+(:\d+)?: `)
+	place  = regexp.MustCompile(`^[^"]*?:\d+(:\d+)?: `)
 	quoted = regexp.MustCompile(`"[^"]*"`)
 	number = regexp.MustCompile(`\b\d+\b`)
 )

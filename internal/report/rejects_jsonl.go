@@ -32,7 +32,9 @@ func (f *Files) keepRejectLines(logged func(line string) bool) error {
 			}
 			class, _ := object["_class"].(string)
 			reason, _ := object["_error"].(string)
-			f.Reasons.Add(class, reason)
+			if class != "" {
+				f.Reasons.Add(class, reason)
+			}
 			if _, err := out.Write(line); err != nil {
 				return err
 			}

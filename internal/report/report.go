@@ -4,6 +4,7 @@
 package report
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -16,9 +17,17 @@ const (
 )
 
 // privateFile creates a file that only its owner may read, in place of an
-// older one.
+// older one. Where a link stands there, it is the link that goes.
 func privateFile(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+}
+
+// appendTo opens a file of ours to add to it.
+func appendTo(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
 // writeAside writes a file beside its place and moves it there when it is

@@ -62,6 +62,8 @@ func NewFiles(dir string, in *rows.Reader, state *journal.State, results bool) (
 		if err := f.keep(state); err != nil {
 			return nil, err
 		}
+	} else if err := f.clear(); err != nil {
+		return nil, err
 	}
 	if !results {
 		return f, nil
@@ -69,7 +71,7 @@ func NewFiles(dir string, in *rows.Reader, state *journal.State, results bool) (
 	path := filepath.Join(dir, ResultsFile)
 	_, err := os.Stat(path)
 	fresh := errors.Is(err, os.ErrNotExist)
-	if f.results, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if f.results, err = appendTo(path); err != nil {
 		return nil, err
 	}
 	f.out = bufio.NewWriter(f.results)
@@ -80,6 +82,16 @@ func NewFiles(dir string, in *rows.Reader, state *journal.State, results bool) (
 		}
 	}
 	return f, nil
+}
+
+// clear takes away what an older run has left in the directory.
+func (f *Files) clear() error {
+	for _, path := range []string{f.ResultsPath(), f.RejectsPath()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // RejectsPath is where the rejects go: rejects.jsonl for JSONL input.
@@ -120,7 +132,7 @@ func (f *Files) reject(r *pipeline.Result) error {
 }
 
 func (f *Files) openRejects() (err error) {
-	if f.rejectsFile, err = os.OpenFile(f.RejectsPath(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if f.rejectsFile, err = appendTo(f.RejectsPath()); err != nil {
 		return err
 	}
 	f.rejectsOut = bufio.NewWriter(f.rejectsFile)
@@ -199,9 +211,13 @@ func (f *Files) keep(state *journal.State) error {
 }
 
 func (f *Files) keepResults(logged func(line string) bool) error {
-	return filterCSV(f.ResultsPath(), ',', func(record []string) bool {
+	err := filterCSV(f.ResultsPath(), ',', func(record []string) bool {
 		return len(record) == 10 && logged(record[0])
 	})
+	if errors.Is(err, os.ErrNotExist) { // the session ended before it began its files
+		return nil
+	}
+	return err
 }
 
 func (f *Files) keepRejects(logged func(line string) bool) error {

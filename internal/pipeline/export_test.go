@@ -1,0 +1,67 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"testing"
+
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/sandbox"
+	"scimbulk/internal/scim"
+)
+
+// TestExportsAreWholeOrSaySo exports from directories that misbehave, alone and
+// together: whatever they do, an export that has no gaps holds everybody, once.
+func TestExportsAreWholeOrSaySo(t *testing.T) {
+	const people = 345
+	for _, tc := range []struct {
+		faults []string
+		whole  bool // the export must find everybody in spite of it
+	}{
+		{nil, true},
+		{[]string{"short-pages=3"}, true},
+		{[]string{"capped-total=50"}, true},
+		{[]string{"total-is-page"}, true},
+		{[]string{"count-zero-all"}, true},
+		{[]string{"echo-items-per-page", "odd-start-index=0"}, true},
+		{[]string{"null-resources=null"}, true},
+		{[]string{"wrap-pages"}, true},
+		{[]string{"ignore-attributes"}, true},
+		{[]string{"5xx-before-commit=0.5"}, true}, // strikes writes only
+		{[]string{"throttle=0.02"}, true},
+		{[]string{"short-pages=7", "capped-total=50", "null-resources=absent"}, true},
+		{[]string{"ignore-start-index"}, false},
+		{[]string{"ignore-start-index", "capped-total=50"}, false},
+		{[]string{"ignore-start-index", "total-is-page"}, false},
+		{[]string{"ignore-start-index", "total-is-page", "ignore-count"}, false},
+		{[]string{"unstable-order"}, false},
+		{[]string{"unstable-order", "capped-total=50"}, false},
+		{[]string{"unstable-order", "total-is-page"}, false},
+	} {
+		t.Run(fmt.Sprint(tc.faults), func(t *testing.T) {
+			b := newBench(t, sandbox.Options{Seed: people, Faults: tc.faults})
+			im, _ := b.prepare("userName\nx\n", nil)
+			seen := map[string]int{}
+			e := &pipeline.Export{
+				Client: im.Client, Profile: im.Profile, Endpoint: scim.Users, Inactive: pipeline.InactiveInclude, Workers: 4, Meter: &pipeline.Meter{},
+			}
+			listing, err := e.Run(t.Context(), func(r scim.Resource) error {
+				seen[r.ID]++
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for id, n := range seen {
+				if n > 1 {
+					t.Errorf("%s came %d times", id, n)
+				}
+			}
+			if listing.Whole() && len(seen) != people {
+				t.Errorf("called whole with %d of %d people (claimed %d, notes %q)", len(seen), people, listing.Claimed, listing.Notes)
+			}
+			if tc.whole && (!listing.Whole() || len(seen) != people) {
+				t.Errorf("%d people, gaps %q", len(seen), listing.Gaps)
+			}
+		})
+	}
+}
