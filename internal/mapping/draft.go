@@ -87,8 +87,8 @@ func (d *Draft) choose() *chooser {
 	c.byHeader(c.wide)
 	if c.resource == "User" {
 		c.chooseActive()
-		c.chooseManager()
 		c.byCells()
+		c.chooseManager()
 		c.chooseKey()
 		c.likelyReferences()
 		c.chooseDisplayName()

@@ -163,6 +163,8 @@ func (c *chooser) reference(i, at int, share float64) {
 	case mapped == "userName":
 		ch.details[0] = "ref: User.userName"
 	case mapped == "externalId":
+	case strings.HasPrefix(mapped, "emails["):
+		ch.details[0] = "ref: " + yamlText("User."+mapped)
 	case headerHas(c.header[at], "name") || mapped == "displayName" || c.columns[at].most(c.columns[at].spaced):
 		ch.off, ch.details[0] = true, "ref: User.displayName"
 		ch.why = fmt.Sprintf("Its values are those of %s, and names can be those of two people:", shown(c.header[at]))
@@ -180,7 +182,7 @@ func (c *chooser) pathOf(column int) string {
 		return "userName"
 	}
 	for _, ch := range c.choices {
-		if ch.column == column && !ch.off && (ch.path == "userName" || ch.path == "externalId" || ch.path == "displayName") {
+		if ch.column == column && !ch.off && (slices.Contains([]string{"userName", "externalId", "displayName"}, ch.path) || strings.HasPrefix(ch.path, "emails[")) {
 			return ch.path
 		}
 	}
@@ -196,7 +198,7 @@ func (c *chooser) likelyReferences() {
 		}
 		n, _ := f.values.distinct()
 		if at, share := c.whose(i); n > 1 && at >= 0 && share >= 0.9 && c.pathOf(at) != "" {
-			c.add(choice{path: manager, column: i, off: true, details: []string{"ref: User." + c.pathOf(at), "on-missing: skip"},
+			c.add(choice{path: manager, column: i, off: true, details: []string{"ref: " + yamlText("User."+c.pathOf(at)), "on-missing: skip"},
 				why: fmt.Sprintf("Its values are those of %s: does it name people's managers?", shown(c.header[at]))})
 		}
 	}

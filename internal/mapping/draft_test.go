@@ -50,6 +50,8 @@ bob@example.com,Bob,Ray,On Leave,ann@example.com,01.02.2021,Ulm,b@home.example,S
 		{"a sign-in that is blocked", "rfc", "User principal name,Display name,Block sign in\na@x.org,A,Yes\nb@x.org,B,No\n"},
 		{"managers by name", "rfc", "User ID,Full Name,Manager\nu1,Ann Lee,Bob Ray\nu2,Bob Ray,\nu3,Cyd Fox,Bob Ray\n"},
 		{"managers by user name", "rfc", "User ID,Full Name,Supervisor ID\nu1,Ann Lee,u2\nu2,Bob Ray,\nu3,Cyd Fox,u2\n"},
+		{"managers by e-mail, people by another name", "rfc", "Username,Email,Line Manager Email\nu1,ann@x.org,bob@x.org\nu2,bob@x.org,\nu3,cyd@x.org,bob@x.org\n"},
+		{"managers who are in no column", "rfc", "Username,Manager,Supervisor\nu1,zed@x.org,Z. Ed\nu2,zoe@x.org,Z. Oe\n"},
 		{"a reference without a name for it", "rfc", "User ID,Mentor\nu1,u2\nu2,u1\nu3,u1\nu4,u1\nu5,u1\n"},
 		{"awkward headers", "rfc", "\"a: b\",=SUM,Name,Name,,yes,\"[x], {y}\",#hash,user name,#N/A\n1,2,3,4,5,6,7,8,u1,9\n1,2,3,4,5,6,7,8,u2,9\n"},
 		{"our own export", "rfc", "id,externalId,userName,name.givenName,\"emails[type eq \"\"work\"\"].value\",emails,meta.created\n1,e1,u1,A,a@x.org,\"[{\"\"value\"\":\"\"b@x.org\"\"}]\",2020-01-01T00:00:00Z\n"},
