@@ -12,10 +12,11 @@ import (
 // rowSpool keeps rows on disk, to be read again in any order: an import that
 // works group by group needs the cells of a row only when it has its outcome.
 type rowSpool struct {
-	file *os.File
-	out  *bufio.Writer
-	size int64
-	text []byte
+	file     *os.File
+	unlinked bool // where the system lets go of open files; else close does it
+	out      *bufio.Writer
+	size     int64
+	text     []byte
 }
 
 func newRowSpool() (*rowSpool, error) {
@@ -23,7 +24,9 @@ func newRowSpool() (*rowSpool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &rowSpool{file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
+	s := &rowSpool{file: file, out: bufio.NewWriterSize(file, 64<<10)}
+	s.unlinked = os.Remove(file.Name()) == nil // a process that is killed leaves no names behind
+	return s, nil
 }
 
 // add appends a row and says where it lies. It is not safe for concurrent use.
@@ -65,7 +68,11 @@ func (s *rowSpool) row(at int64) (*rows.Row, error) {
 }
 
 func (s *rowSpool) close() error {
-	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	err := s.file.Close()
+	if !s.unlinked {
+		err = errors.Join(err, os.Remove(s.file.Name()))
+	}
+	return err
 }
 
 var errSpool = errors.New("the temporary file of rows is not as it was written")
