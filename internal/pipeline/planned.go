@@ -49,7 +49,7 @@ func (im *Import) translatePlanned(row *rows.Row) (*task, *Result) {
 		Number: row.Number, Line: row.Line, Op: string(line.Op), MatchBy: im.Mapping.Match(), Key: line.Key,
 		KeyFold: mapping.Fold(im.Mapping.MatchTarget().Leaf(), line.Key),
 	}
-	return &task{row: row, record: record, op: plan.Op(line.Op), planned: line}, nil
+	return &task{row: row, record: record, op: plan.Op(line.Op), planned: line, bonds: bondsOf(row.Object)}, nil
 }
 
 // lookPlanned finds the resource of a planned change: by its id, which nobody

@@ -12,6 +12,9 @@ import (
 // it, and the rows that cannot be carried out because something is missing. It
 // is called after Survey and before Run, and sends no write.
 func (im *Import) Resolve(ctx context.Context, s *Survey) error {
+	if im.Changes != nil {
+		return im.resolveBonds(ctx, s)
+	}
 	refs := s.references
 	if refs == nil {
 		return nil

@@ -54,7 +54,7 @@ func publicID(result *Result) string {
 		return ""
 	case Created:
 		if result.ID == "" {
-			return fmt.Sprintf("(the id of line %d)", result.Row.Line)
+			return fmt.Sprintf(promised, result.Row.Line)
 		}
 	}
 	return result.ID
@@ -63,6 +63,9 @@ func publicID(result *Result) string {
 // secondPass reads the input again and gives the rows that wait their second
 // step.
 func (r *run) secondPass(ctx context.Context) error {
+	if err := r.workOffHeld(ctx); err != nil {
+		return err
+	}
 	if len(r.seconds.first) == 0 {
 		return nil
 	}

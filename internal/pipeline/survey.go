@@ -28,6 +28,7 @@ type Survey struct {
 
 	sample     sampled
 	duplicates *duplicates
+	bonds      bonds
 	references *references // nil when no row can refer to another resource
 }
 
@@ -72,6 +73,7 @@ func (s *Survey) add(t *task, fault *Result) {
 		return
 	}
 	s.duplicates.add(t.record.KeyFold, t.row.Line)
+	s.bonds.want(t)
 	s.sample.add(t.row.Number, t.record.Key)
 	if s.references != nil {
 		s.references.collect(t)
@@ -90,6 +92,7 @@ type task struct {
 	later   bool // and comes before, where shared
 	final   bool // none comes after, where shared
 	doubt   *doubt
+	bonds   []int64    // lines whose ids the planned change needs
 	planned *plan.Line // what a plan says, where the input is one
 	first   *Result    // of the row's first step, when this is its second
 }

@@ -43,6 +43,9 @@ func (r *run) start(ctx context.Context, t *task) {
 	if r.take.Err() != nil {
 		return
 	}
+	if len(r.survey.bonds.wanted) > 0 && !r.DryRun && r.survey.bonds.hold(t) {
+		return
+	}
 	w := newRow(r, t)
 	if refs := r.survey.references; refs != nil {
 		var waiting bool
