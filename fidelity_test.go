@@ -118,6 +118,22 @@ func TestExportsComeBack(t *testing.T) {
 	})
 }
 
+// TestGroupsComeBack says the same of groups: they are known by their columns,
+// and a list of members that came back takes nobody away.
+func TestGroupsComeBack(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		members := []any{}
+		for _, id := range rapid.SliceOfNDistinct(rapid.OneOf(rapid.SampledFrom(oddTexts), rapid.String()), 0, 4, rapid.ID).Draw(t, "members") {
+			if id != "" {
+				members = append(members, scim.Object{"value": id, "type": "User", "$ref": "../Users/" + id})
+			}
+		}
+		group := scim.Object{"id": "1", "displayName": drawOddText(t), "members": members, "externalId": drawSimple(t)}
+		checkRoundTripOf(t, dir, scim.Builtin("Group"), []scim.Object{group}, false)
+	})
+}
+
 // TestStrangersAreLeftAlone says the same of resources with what no column can
 // hold: an import changes nothing of it.
 func TestStrangersAreLeftAlone(t *testing.T) {
@@ -142,7 +158,10 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 }
 
 func checkRoundTrip(t *rapid.T, dir string, people []scim.Object, alsoEmpty bool) {
-	schema := scim.Builtin("User")
+	checkRoundTripOf(t, dir, scim.Builtin("User"), people, alsoEmpty)
+}
+
+func checkRoundTripOf(t *rapid.T, dir string, schema *scim.ResourceSchema, people []scim.Object, alsoEmpty bool) {
 	path := writeExport(t, dir, schema, people)
 	in, err := rows.Open(path, rows.Options{})
 	if err != nil {
@@ -152,6 +171,9 @@ func checkRoundTrip(t *rapid.T, dir string, people []scim.Object, alsoEmpty bool
 	m, err := mapping.Auto(in.Header(), nil, "").Compile(in.Header(), false, mapping.Options{Input: "export.csv"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if m.Resource() != schema.Resource {
+		t.Fatalf("an export of %ss is taken for one of %ss", schema.Resource, m.Resource())
 	}
 	if unmapped := m.Unmapped(); len(unmapped) > 0 {
 		t.Fatalf("columns of our own that map to nothing: %q", unmapped)
