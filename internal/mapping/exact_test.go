@@ -1,7 +1,10 @@
 package mapping
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -91,5 +94,22 @@ func TestLost(t *testing.T) {
 	want := []string{"enterprise:desk", "enterprise:manager", "name.nobility", "shoeSize", "urn:acme:badge"}
 	if got := c.Lost(); !slices.Equal(got, want) {
 		t.Errorf("lost %q, want %q", got, want)
+	}
+}
+
+// TestCellsAreDocumented holds the table of docs/csv.md to what is written.
+func TestCellsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "csv.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewColumns(scim.Builtin("User"))
+	for _, row := range []struct{ shown, path, value string }{
+		{"`Boss`", "title", "Boss"}, {"`=1+1`", "title", "=1+1"}, {"`'=1`", "title", "'=1"}, {"`Boss `", "title", "Boss "}, {"`#N/A`", "title", "#N/A"},
+		{"`1.2E+11`", "title", "1.2E+11"}, {"an empty text", "title", ""}, {"`yes` in a boolean", "active", "yes"}, {"`json:1`", "title", "json:1"},
+	} {
+		if line := "| " + row.shown + " | `" + c.text(row.path, row.value) + "` |"; !strings.Contains(string(text), line) {
+			t.Errorf("docs/csv.md has no line %s", line)
+		}
 	}
 }
