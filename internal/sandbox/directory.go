@@ -65,8 +65,9 @@ type collection struct {
 	byKey       map[string][]*entry // folded
 	byExternal  map[string][]*entry
 	byAuthority map[string][]*entry // genesys externalIds
-	buried      map[string]*entry   // soft-deleted, by folded key
-	slots       []*entry            // in order of creation; nil where one was deleted
+	values      valueIndexes
+	buried      map[string]*entry // soft-deleted, by folded key
+	slots       []*entry          // in order of creation; nil where one was deleted
 	all         order
 	active      order
 	inactive    order
@@ -77,6 +78,7 @@ func newCollection(t *resourceType) *collection {
 	return &collection{
 		t: t, byID: map[string]*entry{}, byKey: map[string][]*entry{},
 		byExternal: map[string][]*entry{}, byAuthority: map[string][]*entry{}, buried: map[string]*entry{},
+		values: valueIndexes{byName: map[string]*valueIndex{}},
 	}
 }
 
@@ -95,6 +97,7 @@ func (c *collection) insert(rev *revision) *entry {
 	c.inactive.grow(!rev.active)
 	c.byID[rev.id] = e
 	c.index(e, rev)
+	c.indexValues(e, nil, rev)
 	return e
 }
 
@@ -134,6 +137,7 @@ func (c *collection) replace(e *entry, rev *revision) {
 		c.unindex(e, e.rev)
 		c.index(e, rev)
 	}
+	c.indexValues(e, e.rev, rev)
 	c.active.set(e.slot, rev.active)
 	c.inactive.set(e.slot, !rev.active)
 	e.rev = rev
@@ -141,6 +145,7 @@ func (c *collection) replace(e *entry, rev *revision) {
 
 func (c *collection) remove(e *entry) {
 	c.unindex(e, e.rev)
+	c.indexValues(e, e.rev, nil)
 	delete(c.byID, e.rev.id)
 	c.slots[e.slot] = nil
 	for _, o := range []*order{&c.all, &c.active, &c.inactive} {

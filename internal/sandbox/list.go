@@ -111,6 +111,9 @@ func (h entryHits) at(i int) *entry { return h[i] }
 func (h slotHits) len() int         { return h.o.n }
 func (h slotHits) at(i int) *entry  { return h.slots[h.o.at(i)] }
 
+// fewCandidates are compared anew each time; of more the result is remembered.
+const fewCandidates = 50
+
 // find answers a listing from the orders and indexes where it can, and else
 // searches everything. The directory must be locked at least for reading.
 func (d *directory) find(c *collection, l *listing) hits {
@@ -119,17 +122,21 @@ func (d *directory) find(c *collection, l *listing) hits {
 			return h
 		}
 	}
-	if candidates, exact, ok := c.fromIndex(l.filter); ok {
-		if exact && l.active == nil {
-			return d.sorted(c, l, slices.Clone(entryHits(candidates)))
-		}
+	candidates, exact, ok := d.fromIndex(c, l.filter)
+	switch {
+	case ok && exact && l.active == nil:
+		return d.sorted(c, l, slices.Clone(entryHits(candidates)))
+	case ok && len(candidates) <= fewCandidates:
 		return d.sorted(c, l, d.filtered(c, l, candidates))
 	}
 	key := c.t.name + "\x00" + l.identity()
 	if found, ok := d.results.get(d.writes, key); ok {
 		return found
 	}
-	found := d.sorted(c, l, d.filtered(c, l, c.live()))
+	if !ok {
+		candidates = c.live()
+	}
+	found := d.sorted(c, l, d.filtered(c, l, candidates))
 	d.results.put(d.writes, key, found)
 	return found
 }
@@ -177,48 +184,6 @@ func activeOnly(x expr) (want, ok bool) {
 	}
 	want, ok = c.value.(bool)
 	return want, ok
-}
-
-// fromIndex finds a term that must hold and that an index answers. It is exact
-// if that term is the whole filter and nothing is left to compare.
-func (c *collection) fromIndex(x expr) (found []*entry, exact, ok bool) {
-	switch x := x.(type) {
-	case andExpr:
-		if found, _, ok := c.fromIndex(x.left); ok {
-			return found, false, true
-		}
-		found, _, ok := c.fromIndex(x.right)
-		return found, false, ok
-	case valueExpr:
-		// externalIds[authority eq "A" and value eq "V"], in either order
-		sample := newObject()
-		if x.ref.urn != purecloudURN || x.ref.attr.Name != "externalIds" || !describe(x.x, sample) || len(sample.members) != 2 {
-			return nil, false, false
-		}
-		return c.byAuthority[sample.text("authority")+"\x00"+sample.text("value")], false, true
-	case comparison:
-		text, isText := x.value.(string)
-		if x.op != "eq" || !isText || x.ref.urn != "" || x.ref.attr == nil || x.ref.sub != nil {
-			return nil, false, false
-		}
-		return c.lookUp(x.ref.attr, text)
-	}
-	return nil, false, false
-}
-
-func (c *collection) lookUp(a *attribute, text string) (found []*entry, exact, ok bool) {
-	switch a.Name {
-	case "id":
-		if e := c.byID[text]; e != nil {
-			found = []*entry{e}
-		}
-		return found, true, true
-	case c.t.key:
-		return c.byKey[fold(text)], !a.CaseExact, true
-	case "externalId":
-		return c.byExternal[text], true, true
-	}
-	return nil, false, false
 }
 
 func (c *collection) live() []*entry {

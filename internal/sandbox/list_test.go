@@ -319,6 +319,10 @@ func TestCostDoesNotGrow(t *testing.T) {
 			"/Users?filter=" + url.QueryEscape(`externalId eq "`+last.external+`"`),
 			"/Users?filter=" + url.QueryEscape(`id eq "`+last.id+`" and active eq true`),
 			"/Groups?filter=" + url.QueryEscape(`displayName eq "`+group.key+`"`),
+			"/Groups?attributes=displayName&filter=" + url.QueryEscape(`members.value eq "`+last.id+`"`),
+			"/Users?filter=" + url.QueryEscape(`emails eq "`+last.key+`"`),
+			"/Users?filter=" + url.QueryEscape(`emails[type eq "work" and value eq "`+last.key+`"]`),
+			"/Users?filter=" + url.QueryEscape(enterpriseURN+`:employeeNumber eq "100001"`),
 			fmt.Sprint("/Users?count=5&startIndex=", len(b.dir.users.slots)-10),
 			fmt.Sprint("/Users?count=5&filter=active%20eq%20false&startIndex=", b.dir.users.inactive.n-4),
 		}
