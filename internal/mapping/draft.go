@@ -151,7 +151,7 @@ func (c *chooser) byHeader(schema *scim.ResourceSchema) {
 	}
 	a.mapPaths()
 	a.mapKnown()
-	if op := file.op; op != nil && c.op == "" && c.columns[op.index].words != nil && !slices.ContainsFunc(c.columns[op.index].sortedWords(), func(w string) bool { return !isOp(w) }) {
+	if op := file.op; op != nil && c.op == "" && c.columns[op.index].areOps() {
 		c.op, c.used[op.index] = c.header[op.index], true
 	}
 	for _, e := range file.entries {
@@ -159,6 +159,11 @@ func (c *chooser) byHeader(schema *scim.ResourceSchema) {
 			c.take(e.path.s, e.index)
 		}
 	}
+}
+
+// areOps says whether all values of a column are operations.
+func (f *facts) areOps() bool {
+	return f.filled > 0 && f.words != nil && !slices.ContainsFunc(f.sortedWords(), func(w string) bool { return !isOp(w) })
 }
 
 // take gives a column a path, with what its values need to be read; where the

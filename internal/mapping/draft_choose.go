@@ -326,7 +326,7 @@ func (c *chooser) explainKey() {
 	}
 	ch.why = fmt.Sprintf("Who a row is. %s was chosen: %s, and %s of %s have %s different values.", shown(f.header), what, grouped(f.filled), rowCount(f.rows), count)
 	if exact && n < f.filled {
-		ch.why += fmt.Sprintf(" The other %s repeat one, and --on-duplicate says what becomes of them.", rowCount(f.filled-n))
+		ch.why += fmt.Sprintf(" Of rows that repeat one (%s), --on-duplicate says what becomes.", grouped(f.filled-n))
 	}
 }
 
@@ -346,7 +346,7 @@ func (c *chooser) chooseDisplayName() {
 		}
 	}
 	if first >= 0 && last >= 0 {
-		c.choices = append(c.choices, choice{path: "displayName", column: first, expr: fmt.Sprintf(`trim(%s + " " + %s)`, c.identifier(first), c.identifier(last))})
+		c.choices = append(c.choices, choice{path: "displayName", column: -1, expr: fmt.Sprintf(`trim(%s + " " + %s)`, c.identifier(first), c.identifier(last))})
 		c.taken["displayname"] = true
 	}
 }

@@ -50,6 +50,13 @@ func (w *draftWriter) head() {
 	if w.op != "" {
 		w.line("op: {column: %s, default: upsert}", yamlText(w.op))
 	}
+	for i, f := range w.columns {
+		if w.op == "" && !w.used[i] && w.nameable(i) && f.areOps() {
+			w.line("# The values of %s are operations. To carry them out:", oneLine(shown(f.header)))
+			w.line("# op: {column: %s, default: upsert}", yamlText(f.header))
+			w.used[i] = true
+		}
+	}
 	if w.needsRegion() {
 		w.line("# region: US   # the country of the telephone numbers that do not begin with +")
 	}
