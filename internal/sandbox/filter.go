@@ -204,6 +204,9 @@ func (p *parser) comparison(ref attrRef) (expr, error) {
 	if c.value, err = p.literal(); err != nil {
 		return nil, err
 	}
+	if p.bare {
+		c.value = readAs(c.ref.leaf(), c.value)
+	}
 	return c, c.check()
 }
 
@@ -261,6 +264,22 @@ func (p *parser) quoted() (any, error) {
 	}
 	p.pos = end + 1
 	return string(text), nil
+}
+
+// readAs makes of text what the attribute holds: where quotes do not matter,
+// active eq "false" means what active eq false does.
+func readAs(leaf *attribute, v any) any {
+	text, isText := v.(string)
+	if !isText || leaf == nil {
+		return v
+	}
+	switch leaf.Type {
+	case "boolean", "integer", "decimal":
+		if read, ok := scalar(strings.ToLower(text)); ok {
+			return read
+		}
+	}
+	return v
 }
 
 // bareValue reads up to the next logical operator or closing bracket, so that

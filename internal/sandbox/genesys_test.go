@@ -166,7 +166,7 @@ func TestGenesysFilters(t *testing.T) {
 		t.Errorf("group by name: %q", got)
 	}
 	inactive := b.dir.users.slots[10].rev
-	for filter, want := range map[string]string{"": "38", "active eq false": "3", "active eq true": "38", "userName eq " + inactive.key: "1", "id eq " + inactive.id: "1"} {
+	for filter, want := range map[string]string{"": "38", "active eq false": "3", "active eq true": "38", `active eq "False"`: "3", "userName eq " + inactive.key: "1", "id eq " + inactive.id: "1"} {
 		if got := b.call("GET", query("/users", "filter", filter, "count", "1"), "").at("totalResults"); got != want {
 			t.Errorf("filter %q: %s, want %s", filter, got, want)
 		}
@@ -213,6 +213,14 @@ func TestGenesysUserRules(t *testing.T) {
 	}
 	if skills := got.at(purecloudURN + "/routingSkills"); skills != `[{"name":"Billing","proficiency":4.0}]` {
 		t.Errorf("a skill that is added again: %s", skills)
+	}
+	// The paths of the vendor's mappings have single quotes.
+	for i, mapped := range []string{purecloudURN + `:externalIds[authority eq 'ringcentral'].value`, `phoneNumbers[type eq \"work2\"].value`, `phoneNumbers[type eq 'work3'].value`} {
+		b.call("PATCH", path, patchBody(fmt.Sprintf(`{"op":"add","path":"%s","value":"+1317555000%d"}`, mapped, i))).want(t, 200, "")
+	}
+	got = b.call("PATCH", path, patchBody(`{"op":"remove","path":"`+purecloudURN+`:routingSkills[proficiency eq 4]"}`)).want(t, 200, "")
+	if got.at(purecloudURN+"/externalIds/1/value") != "+13175550000" || got.at("phoneNumbers/4/type") != "work3" || got.at(purecloudURN+"/routingSkills") != "" {
+		t.Errorf("after paths with single quotes: %s", got.text)
 	}
 	b.call("PATCH", path, patchBody(`{"op":"replace","path":"active","value":false}`)).want(t, 200, "")
 	got = b.call("PUT", path, `{"title":"Countess"}`).want(t, 200, "")

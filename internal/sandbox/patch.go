@@ -30,6 +30,7 @@ type quirks struct {
 	removeValueWipes    bool // remove with a value takes all values away
 	replaceMerges       bool // replace members adds
 	textBooleans        bool // "True" and "False" count as booleans
+	bareValues          bool // values in paths need no double quotes
 	deafPaths           bool // paths to names, extensions and filtered values do nothing
 }
 
@@ -43,6 +44,7 @@ func (s *Sandbox) quirks() quirks {
 		removeValueWipes:    f.has("remove-value-wipes"),
 		replaceMerges:       f.has("replace-members-merges"),
 		textBooleans:        f.has("string-booleans"),
+		bareValues:          s.rules.bareFilters,
 		deafPaths:           f.has("deaf-paths"),
 	}
 }
@@ -102,7 +104,7 @@ func (p *patcher) one(op operation) error {
 	if !op.hasPath {
 		return p.pathless(op)
 	}
-	tgt, err := parsePath(p.t, op.path)
+	tgt, err := parsePath(p.t, op.path, p.quirks.bareValues)
 	if err != nil {
 		return err
 	}

@@ -110,9 +110,10 @@ type target struct {
 	filter expr // nil without brackets
 }
 
-// parsePath reads attrPath / valuePath [subAttr].
-func parsePath(t *resourceType, text string) (target, error) {
-	p := &parser{text: text, scope: t}
+// parsePath reads attrPath / valuePath [subAttr]; bare says whether values may
+// stand without double quotes.
+func parsePath(t *resourceType, text string, bare bool) (target, error) {
+	p := &parser{text: text, scope: t, bare: bare}
 	ref, err := p.attribute()
 	if err != nil {
 		return target{}, badPath("path %q: %s", text, err.(*problem).detail)
