@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"scimbulk/internal/mapping"
+	"scimbulk/internal/pipeline"
 	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
@@ -186,8 +187,8 @@ func (o *mappingInitOptions) execute(ctx context.Context, s streams) error {
 		return err
 	}
 	defer release()
-	if in.Nested() {
-		return fmt.Errorf("%s holds whole SCIM resources, which need no mapping: scimbulk plan %s", o.name(), o.name())
+	if err := o.needsMapping(in); err != nil {
+		return err
 	}
 	draft, err := o.draft(ctx, in)
 	if err != nil {
@@ -199,6 +200,17 @@ func (o *mappingInitOptions) execute(ctx context.Context, s streams) error {
 	}
 	if o.out != "" && o.out != "-" {
 		note("%s written; see what it makes of the rows with: scimbulk mapping check %s -m %s", o.out, o.input, o.out)
+	}
+	return nil
+}
+
+// needsMapping is an error for files that are imported as they are.
+func (o *fileOptions) needsMapping(in *rows.Reader) error {
+	switch {
+	case in.Nested():
+		return fmt.Errorf("%s holds whole SCIM resources, which need no mapping: scimbulk plan %s", o.name(), o.input)
+	case pipeline.NewMemberImport(in.Header(), o.name()) != nil:
+		return fmt.Errorf("%s puts people into groups and takes them out, which needs no mapping: scimbulk plan %s", o.name(), o.input)
 	}
 	return nil
 }

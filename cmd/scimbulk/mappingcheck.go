@@ -128,6 +128,8 @@ func (o *mappingCheckOptions) compile(ctx context.Context, in *rows.Reader) (*ma
 		if file, err = mapping.Load(o.mapping); err != nil {
 			return nil, nil, err
 		}
+	} else if err := o.needsMapping(in); err != nil && !in.Nested() {
+		return nil, nil, err
 	}
 	ask := func(resource string) (*scim.ResourceSchema, error) { return scim.Builtin(resource), nil }
 	if o.namesTarget() || o.target.provider != "" {
