@@ -417,9 +417,6 @@ func (r *importRun) beginWrites() (err error) {
 			return err
 		}
 	}
-	if r.members != nil { // keeps nothing yet: a file that says so would be a lie
-		return nil
-	}
 	r.undo, err = report.OpenUndo(r.runDir, r.planHeader())
 	return err
 }

@@ -53,8 +53,11 @@ func (g *memberGroup) send(ctx context.Context, chunk []*memberSend) error {
 // patch sends one request. failed is the directory's answer where it is no
 // success, err what stops the run.
 func (g *memberGroup) patch(ctx context.Context, chunk []*memberSend) (failed *scim.Error, err error) {
-	body, err := scim.EncodePatch(memberPatch(chunk))
+	body, err := scim.EncodePatch(scim.MemberPatch(comingAndGoing(chunk)))
 	if err != nil {
+		return nil, err
+	}
+	if err := g.keepReplaced(chunk); err != nil {
 		return nil, err
 	}
 	intents := g.intents(chunk)
@@ -87,8 +90,7 @@ func (g *memberGroup) patch(ctx context.Context, chunk []*memberSend) (failed *s
 	return failed, nil
 }
 
-func memberPatch(chunk []*memberSend) []scim.PatchOperation {
-	var add, remove []string
+func comingAndGoing(chunk []*memberSend) (add, remove []string) {
 	for _, s := range chunk {
 		if s.row.remove {
 			remove = append(remove, s.user)
@@ -96,7 +98,7 @@ func memberPatch(chunk []*memberSend) []scim.PatchOperation {
 			add = append(add, s.user)
 		}
 	}
-	return scim.MemberPatch(add, remove)
+	return add, remove
 }
 
 // intents are one a row: each has its own outcome.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -58,14 +59,7 @@ type membership struct {
 
 // key is the row's name in results and messages.
 func (m *membership) key() string {
-	return firstText(m.group, m.groupID) + ": " + firstText(m.user, m.userID)
-}
-
-func firstText(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	return cmp.Or(m.group, m.groupID) + ": " + cmp.Or(m.user, m.userID)
 }
 
 // read translates a row.

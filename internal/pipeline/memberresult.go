@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 
 	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
 )
 
 // hand gives the result of one row to the collector.
@@ -59,38 +61,64 @@ func (g *memberGroup) result(s *memberSend) (*Result, error) {
 	return result, nil
 }
 
-// bear puts the change of a whole request into the result of its first row,
-// with the names of those who come and go.
+// bear puts the change of a whole request into the result of its first row.
 func (g *memberGroup) bear(result *Result, together []*memberSend) error {
-	var come, leave []any
-	group := ""
-	for _, s := range together {
-		row, err := g.table.spool.row(s.row.at)
+	add, remove := comingAndGoing(together)
+	members := plan.Difference{Path: "members"}
+	if len(remove) > 0 {
+		members.Old = memberValues(remove)
+	}
+	if len(add) > 0 {
+		members.New = memberValues(add)
+	}
+	result.Change = plan.Change{
+		Action: plan.ActUpdate, ID: g.id, Differences: []plan.Difference{members}, Patch: scim.MemberPatch(add, remove),
+	}
+	if g.DryRun {
+		name, err := g.name(together[0])
 		if err != nil {
 			return err
 		}
-		says, _ := g.columns.read(row)
-		group = firstText(group, firstText(says.group, says.groupID))
-		if s.row.remove {
-			leave = append(leave, firstText(says.user, says.userID))
-		} else {
-			come = append(come, firstText(says.user, says.userID))
-		}
-	}
-	members := plan.Difference{Path: "members"}
-	if leave != nil {
-		members.Old = leave
-	}
-	if come != nil {
-		members.New = come
-	}
-	result.Change = plan.Change{
-		Action: plan.ActUpdate, ID: g.id, Differences: []plan.Difference{members}, Patch: memberPatch(together),
-	}
-	if g.DryRun {
-		result.Key, result.Detail = group, "members: "+comeAndGo(len(come), len(leave))
+		result.Key, result.Detail = name, "members: "+comeAndGo(len(add), len(remove))
 	}
 	return nil
+}
+
+func memberValues(ids []string) []any {
+	values := make([]any, len(ids))
+	for i, id := range ids {
+		values[i] = scim.Object{"value": id}
+	}
+	return values
+}
+
+// name is what a row calls the group.
+func (g *memberGroup) name(s *memberSend) (string, error) {
+	row, err := g.table.spool.row(s.row.at)
+	if err != nil {
+		return "", err
+	}
+	says, _ := g.columns.read(row)
+	return cmp.Or(says.group, says.groupID), nil
+}
+
+// keepReplaced keeps the change that undoes a request, before it is sent. It
+// has no before and after: a member who has left in the meantime keeps nobody
+// else from leaving. Where nobody can tell who was in the group before, there
+// is nothing to keep.
+func (g *memberGroup) keepReplaced(chunk []*memberSend) error {
+	if g.Undo == nil || g.have == nil {
+		return nil
+	}
+	name, err := g.name(chunk[0])
+	if err != nil {
+		return err
+	}
+	add, remove := comingAndGoing(chunk)
+	return g.Undo.Keep(&plan.Line{
+		Line: int64(chunk[0].row.line), Op: plan.ActUpdate, Resource: "Group", Key: name, ID: g.id,
+		Patch: scim.MemberPatch(remove, add),
+	})
 }
 
 func comeAndGo(come, leave int) string {

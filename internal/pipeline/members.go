@@ -130,6 +130,9 @@ func (m *MemberImport) Run(take, ctx context.Context, s *Survey) (*Totals, error
 	if now := r.limit.Load(); now < before {
 		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("the directory refused %d members in a request: no more than %d were sent at a time", before, now))
 	}
+	if r.shown.Load() == membersHidden {
+		r.totals.Warnings = append(r.totals.Warnings, "the directory does not show who is in its groups: everything is sent, nothing can be verified, and undo cannot bring it back")
+	}
 	return r.balance()
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,7 @@ import (
 
 	"scimbulk/internal/journal"
 	"scimbulk/internal/pipeline"
+	"scimbulk/internal/plan"
 	"scimbulk/internal/sandbox"
 	"scimbulk/internal/scim"
 )
@@ -154,7 +156,8 @@ func breakOff(t *testing.T, at int64, after bool) {
 	}
 	ctx, abort := context.WithCancel(t.Context())
 	defer abort()
-	set := func(im *pipeline.MemberImport) { im.Profile.MembersPerPatch, im.Log = 7, log }
+	undo := &keptLines{}
+	set := func(im *pipeline.MemberImport) { im.Profile.MembersPerPatch, im.Log, im.Undo = 7, log, undo }
 	im, first := b.prepareMembers(text, set)
 	survey := b.surveyMembers(im)
 	wire := &cut{RoundTripper: b.box.Transport(), abort: abort, after: after}
@@ -193,6 +196,40 @@ func breakOff(t *testing.T, at int64, after bool) {
 	}
 	if got := b.census(client).in; !maps.Equal(got, m.members()) {
 		t.Errorf("members %v, want %v", got, m.members())
+	}
+	undo.bringBack(t, client)
+	if got := b.census(client).in; !maps.Equal(got, before.in) {
+		t.Errorf("undone, members are %v, were %v", got, before.in)
+	}
+}
+
+// keptLines are the changes that undo a run, as it has kept them.
+type keptLines struct {
+	mu    sync.Mutex
+	lines []*plan.Line
+}
+
+func (k *keptLines) Keep(l *plan.Line) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lines = append(k.lines, l)
+	return nil
+}
+
+// bringBack sends the changes, the last one first.
+func (k *keptLines) bringBack(t *testing.T, client *scim.Client) {
+	t.Helper()
+	for _, l := range slices.Backward(k.lines) {
+		if !l.OfMembers() {
+			t.Errorf("line %d is no change of members: %v", l.Line, l.Patch)
+		}
+		body, err := scim.EncodePatch(l.Patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Patch(t.Context(), scim.Groups, l.ID, body, ""); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

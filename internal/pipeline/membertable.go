@@ -140,7 +140,7 @@ func (n *memberNames) unknown() []string {
 	var list []string
 	for _, s := range n.list {
 		if s != nil {
-			list = append(list, fmt.Sprintf("%s %q", strings.ToLower(n.resource), firstText(s.name, s.id)))
+			list = append(list, fmt.Sprintf("%s %q", strings.ToLower(n.resource), cmp.Or(s.name, s.id)))
 		}
 	}
 	slices.Sort(list)

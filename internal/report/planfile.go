@@ -260,7 +260,7 @@ func (u *Undoing) index(in io.Reader) ([]span, error) {
 			continue
 		}
 		key := write{l.Line, l.Op, l.ID}
-		if kept[key] {
+		if kept[key] && !l.OfMembers() { // of those, each line speaks of other members
 			continue
 		}
 		kept[key] = true
