@@ -65,12 +65,26 @@ func (c *Columns) field(path string) *field {
 // text writes a value as the first of its forms that reads back as the value.
 func (c *Columns) text(path string, v any) string {
 	f := c.field(path)
+	if s, ok := v.(string); ok && !f.list && f.leaf.Type == "string" && isUneventful(s) {
+		return s
+	}
 	for _, form := range forms(v) {
 		if cell := Guard(form); f.brings(cell, v) {
 			return cell
 		}
 	}
 	return exactMark + plainJSON(v)
+}
+
+// isUneventful is the quick answer for nearly every text: nothing that reads or
+// writes a cell does anything to it.
+func isUneventful(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != "" && isClean(s) && Guard(s) == s && !strings.HasPrefix(s, exactMark) && s != DefaultClearToken && !mangledNumber(s)
 }
 
 // forms are the texts that a value may have, the most readable first.
