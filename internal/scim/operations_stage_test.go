@@ -1,33 +1,69 @@
 package scim_test
 
 import (
+	"bufio"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"scimbulk/internal/sandbox"
 	"scimbulk/internal/scim"
 )
 
-// stage is a directory of the provider behind a real listener that takes down
-// what it is sent, and clients with good, unknown and poor credentials.
+// process is the sandbox as people run it: scimbulk sandbox, a process of its
+// own behind a listener of its own.
+type process struct {
+	host string
+	made atomic.Int64 // people, who need names of their own
+}
+
+func startSandbox(t *testing.T) *process {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "scimbulk")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/scimbulk").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	cmd := exec.Command(binary, "sandbox", "--dialect", "genesys", "--seed", "100", "--addr", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "SCIMBULK_SANDBOX_TOKEN=sandbox")
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	host, ok := strings.CutSuffix(strings.TrimSpace(line), "/api/v2/scim/v2")
+	if err != nil || !ok {
+		t.Fatalf("the first line of the sandbox is %q (%v), not its base URL", line, err)
+	}
+	return &process{host: host}
+}
+
+// stage takes down what its clients send to the directory; they have good,
+// unknown and poor credentials.
 type stage struct {
 	t                        *testing.T
+	process                  *process
 	base                     string
 	client, unknown, lacking *scim.Client
 	aside                    *scim.Client // prepares what the others use, unseen
-	made                     atomic.Int64
 
 	mu   sync.Mutex
 	sent []sent
 }
 
-// sent is a request as it came in.
+// sent is a request as it leaves.
 type sent struct {
 	method, path string
 	query        url.Values
@@ -35,39 +71,31 @@ type sent struct {
 	body         bool
 }
 
-func newStage(t *testing.T, base string, permissions []string) *stage {
+func newStage(t *testing.T, p *process, base string, permissions []string) *stage {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{Dialect: "genesys", Seed: 100, Token: "sandbox"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &stage{t: t, base: base}
-	server := httptest.NewServer(s.watching(box))
+	s := &stage{t: t, process: p}
 	wires := &http.Transport{}
-	t.Cleanup(func() {
-		wires.CloseIdleConnections()
-		server.Close()
-		_ = box.Close()
-	})
-	poor := scim.ClientCredentials(server.URL+"/oauth/token", "sandbox-without-"+strings.ReplaceAll(strings.Join(permissions, ","), ":", "."), "sandbox")
-	s.client = s.newClient(server.URL, wires, scim.Bearer("sandbox"))
-	s.unknown = s.newClient(server.URL, wires, scim.Bearer("stranger"))
-	s.lacking = s.newClient(server.URL, wires, poor)
+	t.Cleanup(wires.CloseIdleConnections)
+	poor := scim.ClientCredentials(p.host+"/oauth/token", "sandbox-without-"+strings.ReplaceAll(strings.Join(permissions, ","), ":", "."), "sandbox")
 	s.base = "/api/v2/scim" // where groups are listed without a filter
-	s.aside = s.newClient("http://127.0.0.1", box.Transport(), scim.Bearer("sandbox"))
+	s.aside = s.newClient(wires, scim.Bearer("sandbox"))
 	s.base = base
+	watched := watching{s, wires}
+	s.client = s.newClient(watched, scim.Bearer("sandbox"))
+	s.unknown = s.newClient(watched, scim.Bearer("stranger"))
+	s.lacking = s.newClient(watched, poor)
 	return s
 }
 
 // newClient knows the provider, but for the detour that it takes around the
 // filter for groups.
-func (s *stage) newClient(host string, transport http.RoundTripper, c scim.Credentials) *scim.Client {
+func (s *stage) newClient(transport http.RoundTripper, c scim.Credentials) *scim.Client {
 	profile, err := scim.ProfileByName("genesys")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	profile.GroupsNeedFilter, profile.Rate = false, 0
-	client, err := scim.New(scim.Options{BaseURL: host + s.base, Transport: transport, Credentials: c, Profile: profile})
+	client, err := scim.New(scim.Options{BaseURL: s.process.host + s.base, Transport: transport, Credentials: c, Profile: profile})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -76,15 +104,18 @@ func (s *stage) newClient(host string, transport http.RoundTripper, c scim.Crede
 
 // watching takes requests down on their way to the directory; those for tokens
 // are no operations.
-func (s *stage) watching(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/oauth/token" {
-			s.mu.Lock()
-			s.sent = append(s.sent, sent{r.Method, r.URL.Path, r.URL.Query(), r.Header.Clone(), r.ContentLength > 0})
-			s.mu.Unlock()
-		}
-		next.ServeHTTP(w, r)
-	})
+type watching struct {
+	stage *stage
+	next  http.RoundTripper
+}
+
+func (w watching) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != "/oauth/token" {
+		w.stage.mu.Lock()
+		w.stage.sent = append(w.stage.sent, sent{r.Method, r.URL.Path, r.URL.Query(), r.Header.Clone(), r.ContentLength > 0})
+		w.stage.mu.Unlock()
+	}
+	return w.next.RoundTrip(r)
 }
 
 func (s *stage) seen() []sent {
@@ -114,7 +145,7 @@ func (s *stage) user() scim.Resource {
 }
 
 func (s *stage) newName() string {
-	n := s.made.Add(1)
+	n := s.process.made.Add(1)
 	return fmt.Sprintf(`"userName":"made%d@example.com","displayName":"Made %d"`, n, n)
 }
 

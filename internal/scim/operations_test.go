@@ -168,13 +168,14 @@ func discoveryOperations() []operation {
 }
 
 // TestOperations walks the thirty operations through the client, over real
-// HTTP, each with all of its parameters, its good answer and its failures.
+// HTTP to the sandbox as a process, each with all of its parameters, its good
+// answer and its failures.
 func TestOperations(t *testing.T) {
-	walked := 0
+	walked, p := 0, startSandbox(t)
 	for _, base := range bases() {
 		for _, op := range operations(base.infix) {
 			walked++
-			t.Run(fmt.Sprintf(op.name, base.infix), func(t *testing.T) { op.walk(t, base.path) })
+			t.Run(fmt.Sprintf(op.name, base.infix), func(t *testing.T) { op.walk(t, p, base.path) })
 		}
 	}
 	if walked != 30 {
@@ -182,8 +183,8 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-func (op operation) walk(t *testing.T, base string) {
-	s := newStage(t, base, op.permissions)
+func (op operation) walk(t *testing.T, p *process, base string) {
+	s := newStage(t, p, base, op.permissions)
 	for _, sh := range op.answers() {
 		status, err := sh.do(s)
 		e := fault(err)
