@@ -367,8 +367,12 @@ func (r *importRun) begin() (err error) {
 			return err
 		}
 	}
-	if r.files, err = report.NewFiles(r.runDir, r.input, r.state, !r.dryRun); err != nil || !r.dryRun {
+	if r.files, err = report.NewFiles(r.runDir, r.input, r.state, !r.dryRun); err != nil {
 		return err
+	}
+	r.files.Changes = r.kind != ""
+	if !r.dryRun {
+		return nil
 	}
 	return r.beginReview()
 }

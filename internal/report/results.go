@@ -38,6 +38,9 @@ var rejectColumns = [...]string{"_line", "_class", "_error"}
 // concurrent use: the collector of the run alone calls it.
 type Files struct {
 	Reasons Reasons
+	// Changes says that the rows are those of a change set: nobody mends them by
+	// hand.
+	Changes bool
 
 	dir     string
 	format  *rows.Reader // the input, for its header and dialect

@@ -201,16 +201,19 @@ func (r *Review) WriteTotals(out io.Writer, s *Summary) error {
 	if r.hidden > 0 {
 		fmt.Fprintf(&b, "… and %d more\n", r.hidden)
 	}
-	n, w := s.Rows, s.Writes
+	n, w, who := s.Rows, s.Writes, "The import"
+	if r.Files.Changes {
+		who = "Applying it"
+	}
 	fmt.Fprintf(&b, "\nPlan for %s, %s: %s.\n", s.Target, rowsText(n.Read), counted(
 		named{"to create", n.Created}, named{"to update", n.Updated}, named{"to replace", n.Replaced},
 		named{"to deactivate", n.Deactivated}, named{"to delete", n.Deleted}, named{"unchanged", n.Unchanged},
 		named{"skipped", n.Skipped}, named{"rejected", n.Rejected}, named{"not looked at", n.Pending}))
 	if w.Total == 0 {
-		b.WriteString("The import would change nothing.\n")
+		fmt.Fprintf(&b, "%s would change nothing.\n", who)
 	} else {
-		fmt.Fprintf(&b, "The import would send %d writes (%s) and about %d reads. Nothing has been changed.\n",
-			w.Total, counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), s.Requests.GET)
+		fmt.Fprintf(&b, "%s would send %d writes (%s) and about %d reads. Nothing has been changed.\n",
+			who, w.Total, counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), s.Requests.GET)
 	}
 	if s.Lookup != "" {
 		fmt.Fprintf(&b, "%s\n", s.Lookup)

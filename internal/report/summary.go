@@ -207,5 +207,9 @@ func writeReasons(b *strings.Builder, files *Files) {
 	for i, r := range reasons {
 		fmt.Fprintf(b, "  %6d × %s: %s\n", counts[i], r.Class, r.Text)
 	}
+	if files.Changes {
+		fmt.Fprintf(b, "the changes are kept in %s; make a new plan for what is still wanted of them\n", files.RejectsPath())
+		return
+	}
 	fmt.Fprintf(b, "mend them in %s and import that file\n", files.RejectsPath())
 }
