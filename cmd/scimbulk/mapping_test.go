@@ -25,7 +25,10 @@ func TestInitImports(t *testing.T) {
 	written, box, runs := filepath.Join(dir, "m.yaml"), filepath.Join(dir, "box"), filepath.Join(dir, "run")
 	inProcess(t, exitDone, "mapping", "init", workers, "--out", written)
 	inProcess(t, exitFailed, "mapping", "init", workers, "--out", written)
-	inProcess(t, exitDone, "mapping", "check", workers, "-m", written)
+	checked, _ := inProcess(t, exitDone, "mapping", "check", workers, "-m", written)
+	if want := "rows that have the userName of an earlier one: 376"; !strings.Contains(checked, want) {
+		t.Errorf("no %q in:\n%s", want, checked)
+	}
 
 	stdout, _ := inProcess(t, exitIncomplete, "import", workers, "-m", written, "--sandbox="+box, "--run-dir", runs)
 	for _, want := range []string{"created  624", "rejected  376", "376 × duplicate"} {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -171,9 +173,11 @@ func notesOf(m *mapping.Mapping) []string {
 	return append(notes, m.Notes()...)
 }
 
-// read maps every row and keeps the first ones.
+// read maps every row and keeps the first ones. Of the others it holds eight
+// bytes each, to count those that share a key.
 func (c *mappingCheck) read(ctx context.Context, in *rows.Reader, m *mapping.Mapping, show int) error {
-	mapper := m.NewMapper()
+	mapper, seed := m.NewMapper(), maphash.MakeSeed()
+	var keys []uint64
 	for row, err := range in.Rows(ctx) {
 		if err != nil {
 			return err
@@ -184,6 +188,7 @@ func (c *mappingCheck) read(ctx context.Context, in *rows.Reader, m *mapping.Map
 			c.fault(row.Line, err)
 			continue
 		}
+		keys = append(keys, maphash.String(seed, record.KeyFold))
 		if len(c.Shown) < show {
 			if err := c.show(record); err != nil {
 				return err
@@ -191,6 +196,10 @@ func (c *mappingCheck) read(ctx context.Context, in *rows.Reader, m *mapping.Map
 		}
 	}
 	c.Notes = append(c.Notes, mapper.Findings()...)
+	slices.Sort(keys)
+	if n := len(keys) - len(slices.Compact(keys)); n > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("rows that have the %s of an earlier one: %d (--on-duplicate says what becomes of them)", c.Match, n))
+	}
 	return ctx.Err()
 }
 
