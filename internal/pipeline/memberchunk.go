@@ -72,6 +72,7 @@ func (g *memberGroup) patch(ctx context.Context, chunk []*memberSend) (failed *s
 			s.attempts += resp.Attempts
 		}
 		g.carried(chunk)
+		g.watch(&Result{})
 		return nil, nil
 	}
 	if !errors.As(err, &failed) {

@@ -196,9 +196,9 @@ func (g *memberGroup) flush(ctx context.Context) error {
 }
 
 // verify reads the group back: servers have been seen to answer 200 and do
-// nothing.
+// nothing, and to do late what nobody waited for any more.
 func (g *memberGroup) verify(ctx context.Context) {
-	sent := slices.DeleteFunc(slices.Clone(g.batch), func(s *memberSend) bool { return s.outcome != Updated })
+	sent := slices.DeleteFunc(slices.Clone(g.batch), func(s *memberSend) bool { return s.outcome != Updated && s.outcome != Unknown })
 	if len(sent) == 0 || g.DryRun {
 		return
 	}
@@ -212,28 +212,41 @@ func (g *memberGroup) verify(ctx context.Context) {
 		return
 	}
 	g.have = set
-	undone := slices.DeleteFunc(sent, g.satisfied)
+	var undone []*memberSend
+	for _, s := range sent {
+		switch done := g.satisfied(s); {
+		case done:
+			s.outcome, s.detail = Updated, ""
+		case s.outcome == Updated:
+			undone = append(undone, s)
+		}
+	}
 	if len(undone) == 0 {
-		g.watch(&Result{})
 		return
 	}
-	if hidden := g.anyHidden(ctx, undone); hidden {
+	if g.anyHidden(ctx, undone) {
 		unverified(undone, "not verified: the directory does not show who is in a group")
 		return
 	}
-	for _, s := range undone {
+	g.pretended(undone)
+}
+
+// pretended rejects what the directory has only pretended to do.
+func (g *memberGroup) pretended(rows []*memberSend) {
+	for _, s := range rows {
 		s.outcome, s.class = Rejected, ClassServer
 		s.detail = "the directory answered as if it were done, but the user is not in the group afterwards"
 		if s.row.remove {
 			s.detail = "the directory answered as if it were done, but the user is in the group as before"
 		}
 	}
-	g.watch(&Result{Class: ClassServer, Detail: undone[0].detail})
 }
 
 func unverified(sent []*memberSend, why string) {
 	for _, s := range sent {
-		s.detail = why
+		if s.outcome == Updated {
+			s.detail = why
+		}
 	}
 }
 

@@ -499,6 +499,8 @@ func TestMemberLabelsAreTrue(t *testing.T) {
 		{"writes that do nothing", []string{"no-effect=1"}, 0, someRejected},
 		{"a remove with values would wipe the group", []string{"remove-value-wipes", "replace-members-merges"}, 0, clean},
 		{"filters are ignored", []string{"ignore-filter"}, 0, clean},
+		{"errors for ever", []string{"5xx-before-commit=1"}, 0, allUnknown},
+		{"errors for ever, and carried out", []string{"5xx-after-commit=1"}, 0, clean},
 		{"everything", []string{"5xx-before-commit=0.1", "5xx-after-commit=0.1", "reset-after-commit=0.1", "truncate=0.05", "throttle=0.05", "member-limit=30"}, 0, clean},
 	} {
 		for seed := range int64(2) {
@@ -532,6 +534,10 @@ func clean(c pipeline.Counts) bool {
 
 func someRejected(c pipeline.Counts) bool {
 	return c[pipeline.Rejected] > 0 && c[pipeline.Unknown] == 0 && c[pipeline.Unchanged] > 0
+}
+
+func allUnknown(c pipeline.Counts) bool {
+	return c[pipeline.Updated]+c[pipeline.Rejected] == 0 && c[pipeline.Unknown] > 0 && c[pipeline.Unchanged] > 0
 }
 
 func updatedByGroup(recorded *results) map[string]int {
