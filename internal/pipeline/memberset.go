@@ -53,49 +53,45 @@ const (
 )
 
 // How many groups are looked at before the first is decided, and how many of
-// those whom its rows name are asked after in each that looks empty.
+// those who are to leave are asked after in each that looks empty.
 const (
 	probedGroups = 5
 	probedRows   = 3
 )
 
 // learnShowing finds out whether groups show who is in them, before the first
-// is decided: in the first that does, or from users who say to be in a group
-// that looks empty. Where neither is to be had, groups are believed.
+// is decided: in the first that does, or from users who are to leave a group
+// that looks empty and say to be in it. Where neither is to be had, groups are
+// believed. Who is only to come in is sent in either case.
 func (r *memberRun) learnShowing(ctx context.Context) error {
 	if r.Profile.HidesMembers {
 		r.shown.Store(membersHidden)
 	}
-	rest := r.table.rows
-	for i := 0; i < probedGroups && len(rest) > 0 && r.shown.Load() == membersUnknown; i++ {
+	probed := 0
+	for rest := r.table.rows; len(rest) > 0 && probed < probedGroups && r.shown.Load() == membersUnknown; {
 		n := oneGroup(rest)
-		g := &memberGroup{memberRun: r, id: r.table.groups.ids[rest[0].group], rows: rest[:n]}
-		if err := g.probe(ctx); err != nil {
-			return err
+		leaving := slices.DeleteFunc(slices.Clone(rest[:n]), func(m memberRow) bool { return !m.remove })
+		if len(leaving) > 0 {
+			probed++
+			g := &memberGroup{memberRun: r, id: r.table.groups.ids[rest[0].group], rows: leaving[:min(len(leaving), probedRows)]}
+			if err := g.probe(ctx); err != nil {
+				return err
+			}
 		}
 		rest = rest[n:]
 	}
-	r.shown.CompareAndSwap(membersUnknown, membersShown)
 	return nil
 }
 
-// probe asks after some of those whom the rows of the group name, those who are
-// to leave first: they are likely to be in it.
+// probe asks after those whom the rows of the group name, if it looks empty.
 func (g *memberGroup) probe(ctx context.Context) error {
 	set, err := g.members(ctx, g.id)
 	if err != nil {
 		return stopsRun(ctx, err) // the group itself will say what is wrong with it
 	}
-	asked := 0
-	for _, leaving := range []bool{true, false} {
-		for i := 0; i < len(g.rows) && asked < probedRows && len(set) == 0; i++ {
-			if g.rows[i].remove != leaving {
-				continue
-			}
-			asked++
-			if in, err := g.isInUnseen(ctx, g.table.users.ids[g.rows[i].user]); in || err != nil {
-				return err
-			}
+	for i := 0; i < len(g.rows) && len(set) == 0; i++ {
+		if in, err := g.isInUnseen(ctx, g.table.users.ids[g.rows[i].user]); in || err != nil {
+			return err
 		}
 	}
 	return nil
