@@ -192,14 +192,11 @@ func (r *importRun) compile(ctx context.Context) error {
 	}
 	var failed error
 	schema := func(resource string) *scim.ResourceSchema {
-		r.schema, err = r.dir.schema(ctx, resource)
+		served, err := r.dir.schema(ctx, resource)
 		if failed == nil { // the second time says the same
 			failed = err
 		}
-		if r.schema == nil {
-			return scim.Builtin(resource)
-		}
-		return r.schema
+		return served
 	}
 	r.mapping, err = file.Compile(r.input.Header(), r.input.Nested(), mapping.Options{
 		Resource: r.resource, Match: r.match, Op: r.op, ClearToken: r.clearToken, Schema: schema,
@@ -211,6 +208,7 @@ func (r *importRun) compile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.schema = r.mapping.Schema() // of the rows: references may have asked for others
 	r.noteMapping()
 	if r.out != "" && r.mapping.HasPassword() && !r.includeSecrets {
 		return usagef("a password is mapped, and a saved plan does not hold it: plan without --out, or say --include-secrets and keep the plan like a password")

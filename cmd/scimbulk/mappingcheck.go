@@ -143,22 +143,21 @@ func (o *mappingCheckOptions) compile(ctx context.Context, in *rows.Reader) (*ma
 		ask = schemas
 	}
 	var failed error
-	var used *scim.ResourceSchema
 	m, err := file.Compile(in.Header(), in.Nested(), mapping.Options{
 		Resource: o.resource, Match: o.match, Op: o.op, Input: o.name(),
 		Schema: func(resource string) *scim.ResourceSchema {
 			schema, err := ask(resource)
 			failed = errors.Join(failed, err)
-			if used == nil {
-				used = schema
-			}
 			return schema
 		},
 	})
 	if failed != nil {
 		return nil, nil, failed
 	}
-	return m, used, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return m, m.Schema(), nil
 }
 
 // notesOf are what a mapping says of the columns.

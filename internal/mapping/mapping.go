@@ -61,6 +61,10 @@ type input struct {
 // Resource is the resource type that rows describe: User or Group.
 func (m *Mapping) Resource() string { return m.resource }
 
+// Schema is what the rows were mapped against: that of the directory, or the
+// built-in one.
+func (m *Mapping) Schema() *scim.ResourceSchema { return m.schema }
+
 // Match is the path of the attribute by which rows are matched with resources,
 // in full: userName, id, externalId, …
 func (m *Mapping) Match() string { return m.matchBy.Path.String() }
