@@ -33,6 +33,9 @@ bearer token: the value of SCIMBULK_SANDBOX_TOKEN (default "sandbox"), or one
 that its token endpoint /oauth/token gives to the client "sandbox" with the
 secret "sandbox".
 
+The client id may say which permissions its tokens are to lack, with dots for
+colons: sandbox-without-directory.user.delete, or several with commas between.
+
 Faults for --fault:
 ` + faultHelp(),
 		Args: exactly(0, "no arguments"),
@@ -47,6 +50,7 @@ Faults for --fault:
 	f.IntVar(&o.Seed, "seed", 0, "begin with `N` made-up people and N/20 groups")
 	f.StringVar(&o.RateLimit, "rate-limit", "", "`N/DURATION[:bucket|window]` requests, answered with 429 beyond that")
 	f.IntVar(&o.PageCap, "page-cap", 0, "most `resources` in a page (default: the dialect's)")
+	f.DurationVar(&o.TokenTTL, "token-ttl", 0, "how long a token of /oauth/token lasts (default an hour)")
 	f.DurationVar(&o.Latency, "latency", 0, "added to every answer")
 	f.StringArrayVar(&o.Faults, "fault", nil, "misbehave: `NAME[=VALUE]`, repeatable")
 	f.Int64Var(&o.FaultSeed, "fault-seed", 1, "seed of the faults")
