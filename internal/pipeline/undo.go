@@ -35,10 +35,17 @@ func (w *row) keepReplaced(ctx context.Context) error {
 
 // keepCreated keeps that a row has made a resource, before its outcome is
 // logged: a row that a crash leaves without an outcome comes here again.
-func (w *row) keepCreated(result *Result) error {
-	if w.Undo == nil || w.DryRun || w.task.first != nil || result.Outcome != Created || result.ID == "" {
+func (w *row) keepCreated(ctx context.Context, result *Result) error {
+	if w.Undo == nil || w.DryRun || w.task.first != nil || result.Outcome != Created {
 		return nil
 	}
 	made := &plan.Change{Action: plan.ActCreate, ID: result.ID}
+	if made.ID == "" { // an answer without a body need not name it
+		have, err := w.directory.find(ctx, w.record, true)
+		if err != nil || have == nil {
+			return nil // nobody knows it: what undo cannot name it cannot remove
+		}
+		made.ID = have.ID
+	}
 	return w.Undo.Keep(w.Rules.Reverse(w.row.Line, w.record.Key, made, nil))
 }

@@ -68,7 +68,7 @@ func (r *run) finish(ctx context.Context, w *row) {
 		return
 	}
 	r.watch(result)
-	if err := w.keepCreated(result); err != nil {
+	if err := w.keepCreated(ctx, result); err != nil {
 		r.stop(err)
 		return
 	}

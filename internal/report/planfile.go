@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -232,9 +234,10 @@ type span struct {
 // reversed file does not need it.
 func (u *Undoing) index(in io.Reader) ([]span, error) {
 	type write struct {
-		line int64
-		op   plan.Action
-		id   string
+		line  int64
+		op    plan.Action
+		id    string
+		paths string // a row may write twice: what it refers to comes second
 	}
 	kept, created := map[write]bool{}, map[string]bool{}
 	var spans []span
@@ -259,7 +262,7 @@ func (u *Undoing) index(in io.Reader) ([]span, error) {
 			u.Damaged++
 			continue
 		}
-		key := write{l.Line, l.Op, l.ID}
+		key := write{l.Line, l.Op, l.ID, strings.Join(slices.Sorted(maps.Keys(l.After)), " ")}
 		if kept[key] && !l.OfMembers() { // of those, each line speaks of other members
 			continue
 		}
