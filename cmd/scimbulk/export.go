@@ -3,18 +3,20 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"scimbulk/internal/journal"
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/report"
@@ -119,6 +121,8 @@ type exportRun struct {
 	dir      *directory
 	meter    *pipeline.Meter
 	manifest report.Manifest
+	runDir   string
+	log      *journal.Log
 }
 
 func (o *exportOptions) execute(ctx context.Context, s streams) error {
@@ -139,17 +143,39 @@ func (o *exportOptions) execute(ctx context.Context, s streams) error {
 		return err
 	}
 	defer dir.close()
-	_, work, release := twoStops(ctx, io.Discard)
+	ctx, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM) // there is nothing to drain
 	defer release()
 	x := &exportRun{exportOptions: o, s: s, dir: dir, meter: &pipeline.Meter{}}
 	x.manifest = report.Manifest{Target: dir.name, Provider: dir.profile.Name, Started: time.Now().UTC()}
-	progress := report.StartProgress(o.run.progressMode(s), s.err, x.meter, o.kind)
-	err = x.write(work)
-	progress.Stop()
-	if err != nil {
+	if err := x.begin(); err != nil {
 		return err
 	}
-	return x.finish()
+	progress := report.StartProgress(o.run.progressMode(s), s.err, x.meter, o.kind)
+	err = x.write(ctx)
+	progress.Stop()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: no file was written", pipeline.ErrInterrupted)
+	}
+	return x.finish(err)
+}
+
+// begin makes the run's directory with its log.
+func (x *exportRun) begin() (err error) {
+	if x.runDir, err = newRunDir(x.run.dir, "export"); err != nil {
+		return err
+	}
+	x.log, err = journal.Create(x.runDir, journal.Header{
+		Run: filepath.Base(x.runDir), Command: "export", Args: append([]string{"export", x.kind, "--out=" + absoluteOut(x.out)}, x.target.args()...),
+		Target: x.dir.name, Provider: x.dir.profile.Name, Started: x.manifest.Started,
+	})
+	return err
+}
+
+func absoluteOut(path string) string {
+	if path == "-" {
+		return path
+	}
+	return absolute(path)
 }
 
 // fileFormat is the format that is given, else that of the extension of --out.
@@ -292,35 +318,61 @@ func fullPaths(paths []string) []string {
 	return full
 }
 
-// finish writes the manifest beside the data, tells what was read, and how
-// complete that is.
-func (x *exportRun) finish() error {
-	stats := x.dir.client.Stats()
-	x.manifest.Finish(stats.Total)
-	if x.out != "-" {
-		path := x.out + ".manifest.json"
-		if x.kind == "all" {
-			path = filepath.Join(x.out, "manifest.json")
-		}
-		if err := x.manifest.Save(path); err != nil {
-			return err
-		}
+// finish writes the manifest beside the data and the summary of the run, tells
+// what was read, and how complete that is.
+func (x *exportRun) finish(failed error) error {
+	x.manifest.Finish(x.dir.client.Stats().Total)
+	if failed == nil {
+		failed = x.saveManifest()
 	}
+	if gaps := x.manifest.Gaps(); failed == nil && len(gaps) > 0 {
+		failed = &pipeline.IncompleteError{Gaps: gaps}
+	}
+	summary := x.summary(failed)
+	code := exitCode(failed)
+	err := errors.Join(
+		x.log.Finish(journal.Summary{Finished: code == exitDone || code == exitIncomplete, Exit: code, Read: summary.Rows.Read}),
+		x.log.Close(), summary.Save(x.runDir))
 	if x.run.json {
-		encoder := json.NewEncoder(x.s.out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(&x.manifest); err != nil {
-			return err
-		}
-	} else if !x.run.quiet {
-		talk := x.s.out
-		if x.out == "-" {
-			talk = x.s.err
-		}
-		x.manifest.WriteText(talk)
+		b, encodeErr := summary.Encode()
+		_, writeErr := x.s.out.Write(b)
+		err = errors.Join(err, encodeErr, writeErr)
+	} else if !x.run.quiet && len(x.manifest.Files) > 0 {
+		x.manifest.WriteText(x.talk())
 	}
-	if gaps := x.manifest.Gaps(); len(gaps) > 0 {
-		return &pipeline.IncompleteError{Gaps: gaps}
+	return errors.Join(failed, err)
+}
+
+// talk is where people are spoken to: not in the midst of data.
+func (x *exportRun) talk() io.Writer {
+	if x.out == "-" {
+		return x.s.err
 	}
-	return nil
+	return x.s.out
+}
+
+func (x *exportRun) saveManifest() error {
+	switch {
+	case x.out == "-":
+		return nil
+	case x.kind == "all":
+		return x.manifest.Save(filepath.Join(x.out, "manifest.json"))
+	}
+	return x.manifest.Save(x.out + ".manifest.json")
+}
+
+func (x *exportRun) summary(failed error) *report.Summary {
+	s := &report.Summary{
+		Command: "export", Run: x.runDir, Target: x.dir.name, Provider: x.dir.profile.Name, Started: x.manifest.Started,
+		Seconds: x.manifest.Seconds, Files: x.manifest.Files, Grade: x.manifest.Grade, Exit: exitCode(failed),
+	}
+	for _, f := range x.manifest.Files {
+		s.Rows.Read += f.Resources
+	}
+	q := x.dir.client.Stats()
+	s.Requests = report.Requests{GET: q.GET, POST: q.POST, Total: q.Total, Retried: q.Retried, Throttled: q.Throttled}
+	if failed != nil {
+		s.Error = failed.Error()
+	}
+	return s
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"scimbulk/internal/journal"
@@ -65,23 +66,28 @@ func copyInput(in io.Reader, path string) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// latestRun is the newest run directory that holds a checkpoint log.
+// latestRun is the newest run that can be gone on with or, where none can, the
+// newest that has a checkpoint log.
 func latestRun() (string, error) {
-	entries, err := os.ReadDir(runsFolder)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	logs, err := filepath.Glob(filepath.Join(runsFolder, "*", journal.FileName))
+	if err != nil {
 		return "", err
 	}
-	var newest string
-	var at time.Time
-	for _, e := range entries {
-		path := filepath.Join(runsFolder, e.Name())
-		info, err := os.Stat(filepath.Join(path, journal.FileName))
-		if err == nil && info.ModTime().After(at) {
-			newest, at = path, info.ModTime()
+	changed := map[string]time.Time{}
+	for _, log := range logs {
+		if info, err := os.Stat(log); err == nil {
+			changed[log] = info.ModTime()
 		}
 	}
-	if newest == "" {
+	slices.SortFunc(logs, func(a, b string) int { return changed[b].Compare(changed[a]) })
+	for _, log := range logs {
+		state, err := journal.Read(filepath.Dir(log))
+		if err == nil && !state.Finished && state.Header.Command != "export" {
+			return filepath.Dir(log), nil
+		}
+	}
+	if len(logs) == 0 {
 		return "", fmt.Errorf("no run with a checkpoint log in %s: name the run's directory", runsFolder)
 	}
-	return newest, nil
+	return filepath.Dir(logs[0]), nil
 }

@@ -93,6 +93,9 @@ func (b *bar) show(final bool) {
 	phase, total := b.meter.Phase.Load(), b.meter.Total.Load()
 	if b.bar == nil || phase != b.phase || total != b.total {
 		b.begin(phase, total)
+		if !final {
+			return // a rate needs two looks at the clock
+		}
 	}
 	_ = b.bar.Set64(b.meter.Done.Load() - b.base) // a bar that cannot be drawn is no reason to stop
 	b.bar.Describe(b.describe())
@@ -105,7 +108,7 @@ func (b *bar) begin(phase int32, total int64) {
 	if b.bar != nil {
 		b.end()
 	}
-	b.phase, b.total, b.base = phase, total, b.meter.Done.Load() // what came before must not inflate the rate
+	b.phase, b.total, b.base = phase, total, b.meter.Resumed.Load()
 	most := total - b.base
 	if most <= 0 {
 		most = -1

@@ -17,20 +17,22 @@ import (
 // Summary is summary.json: what a run was and what it did, all its sessions
 // together.
 type Summary struct {
-	Command  string    `json:"command"`
-	Run      string    `json:"run"`
-	Target   string    `json:"target"`
-	Provider string    `json:"provider"`
-	Input    *Input    `json:"input,omitempty"`
-	Started  time.Time `json:"started"`
-	Seconds  float64   `json:"seconds"`
-	Rows     Rows      `json:"rows"`
-	Requests Requests  `json:"requests"`
-	Writes   *Writes   `json:"writes,omitempty"`
-	Lookup   string    `json:"lookup,omitempty"`
-	Warnings []string  `json:"warnings"`
-	Error    string    `json:"error,omitempty"`
-	Exit     int       `json:"exit"`
+	Command  string         `json:"command"`
+	Run      string         `json:"run"`
+	Target   string         `json:"target"`
+	Provider string         `json:"provider"`
+	Input    *Input         `json:"input,omitempty"`
+	Started  time.Time      `json:"started"`
+	Seconds  float64        `json:"seconds"`
+	Rows     Rows           `json:"rows"`
+	Requests Requests       `json:"requests"`
+	Writes   *Writes        `json:"writes,omitempty"`
+	Lookup   string         `json:"lookup,omitempty"`
+	Warnings []string       `json:"warnings"`
+	Files    []ManifestFile `json:"files,omitempty"` // of an export
+	Grade    string         `json:"grade,omitempty"` // of an export's completeness
+	Error    string         `json:"error,omitempty"`
+	Exit     int            `json:"exit"`
 }
 
 // Input is the file that a run read.
