@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -256,6 +259,51 @@ func TestOperationsDocument(t *testing.T) {
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%s does not show the operations that are tested (%v): go test ./internal/scim -run OperationsDocument -update", path, err)
 	}
+}
+
+// TestReadmeShowsTheOperations: the README shows the same operations, in short.
+func TestReadmeShowsTheOperations(t *testing.T) {
+	path := filepath.Join("..", "..", "README.md")
+	readme, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- operations -->\n", "<!-- /operations -->"
+	before, rest, found := strings.Cut(string(readme), begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("%s has no place for the operations, between %q and %q", path, begin, end)
+	}
+	want := before + begin + operationsInShort() + end + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(readme) != want {
+		t.Errorf("%s does not show the operations that are tested: go test ./internal/scim -run Operations -update", path)
+	}
+}
+
+// operationsInShort is a line for an operation and its twin below the other
+// base, with the statuses that both are shown to give.
+func operationsInShort() string {
+	var b strings.Builder
+	b.WriteString("| operation, below `/api/v2/scim` and `/api/v2/scim/v2` | request | answers shown |\n|---|---|---|\n")
+	first, second := bases()[0], bases()[1]
+	twins := operations(second.infix)
+	for i, op := range operations(first.infix) {
+		statuses := map[int]bool{}
+		for _, sh := range append(op.answers(), twins[i].answers()...) {
+			statuses[sh.status] = true
+		}
+		var list []string
+		for _, status := range slices.Sorted(maps.Keys(statuses)) {
+			list = append(list, strconv.Itoa(status))
+		}
+		fmt.Fprintf(&b, "| `%s`, `%s` | `%s %s` | %s |\n", fmt.Sprintf(op.name, first.infix), fmt.Sprintf(op.name, second.infix),
+			op.method, op.path, strings.Join(list, " "))
+	}
+	return b.String()
 }
 
 func operationsPage() []byte {
