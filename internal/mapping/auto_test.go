@@ -58,13 +58,13 @@ func TestAuto(t *testing.T) {
 			unmapped: []string{"status"},
 		},
 		{
-			name: "Google Workspace", csv: "First Name [Required],Last Name [Required],Email Address [Required],Password [Required],Org Unit Path [Required],Work Phone,Employee ID,Employee Title,Manager Email\nAnn,B,ann@x,pw,/,1,7,Boss,boss@x",
+			name: "Google Workspace", csv: "First Name [Required],Last Name [Required],Email Address [Required],Password [Required],Org Unit Path [Required],New Primary Email [UPLOAD ONLY],Work Phone,Employee ID,Employee Title,Manager Email\nAnn,B,ann@x,pw,/,,1,7,Boss,boss@x",
 			match: "userName", key: "ann@x",
 			want: []string{
 				`name.givenName = "Ann"`, `name.familyName = "B"`, `emails[type eq "work"].value = "ann@x"`, `phoneNumbers[type eq "work"].value = "1"`, `enterprise:employeeNumber = "7"`, `title = "Boss"`,
 				`userName = "ann@x"`, `enterprise:manager.value = User.userName ["boss@x"] or skip`,
 			},
-			unmapped: []string{"Password [Required]", "Org Unit Path [Required]"},
+			unmapped: []string{"Password [Required]", "Org Unit Path [Required]", "New Primary Email [UPLOAD ONLY]"},
 			notes:    []string{`userName is taken from column "Email Address [Required]"`},
 		},
 		{

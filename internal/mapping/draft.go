@@ -155,7 +155,10 @@ func (c *chooser) byHeader(schema *scim.ResourceSchema) {
 		c.op, c.used[op.index] = c.header[op.index], true
 	}
 	for _, e := range file.entries {
-		if e.path.s != "active" && e.ref.s == "" { // which want a closer look
+		switch {
+		case e.path.s == "active", e.ref.s != "": // which want a closer look
+		case e.path.s == "userName" && c.columns[e.index].filled == 0 && c.hasKey():
+		default:
 			c.take(e.path.s, e.index)
 		}
 	}

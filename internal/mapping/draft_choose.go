@@ -274,6 +274,16 @@ func (c *chooser) pickKey() {
 	}
 }
 
+// hasKey says whether the cells of any column look like user names.
+func (c *chooser) hasKey() bool {
+	for i := range c.columns {
+		if c.keyScore(i) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // keyScore is how much a column looks like user names: what is mapped to
 // userName already, then e-mail addresses, then what is called a user or an
 // account, then any number of an employee.

@@ -48,6 +48,7 @@ bob@example.com,Bob,Ray,On Leave,ann@example.com,01.02.2021,Ulm,b@home.example,S
 `},
 		{"words that nobody knows", "rfc", "login,Status,Hire Date\na1,aktiv,01/02/2020\nb2,active,03/04/2020\nc3,left,05/06/2020\n"},
 		{"a sign-in that is blocked", "rfc", "User principal name,Display name,Block sign in\na@x.org,A,Yes\nb@x.org,B,No\n"},
+		{"a new user name for nobody", "rfc", "User Name,Email Address [Required],New Primary Email [UPLOAD ONLY]\n,a@x.org,\n,b@x.org,\n"},
 		{"managers by name", "rfc", "User ID,Full Name,Manager\nu1,Ann Lee,Bob Ray\nu2,Bob Ray,\nu3,Cyd Fox,Bob Ray\n"},
 		{"managers by user name", "rfc", "User ID,Full Name,Supervisor ID\nu1,Ann Lee,u2\nu2,Bob Ray,\nu3,Cyd Fox,u2\n"},
 		{"managers by e-mail, people by another name", "rfc", "Username,Email,Line Manager Email\nu1,ann@x.org,bob@x.org\nu2,bob@x.org,\nu3,cyd@x.org,bob@x.org\n"},

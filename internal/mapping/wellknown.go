@@ -55,7 +55,7 @@ func lookUpHeader(name string) (known, bool) {
 
 func knownPath(name string) string {
 	switch name {
-	case "username", "userprincipalname", "upn", "login", "loginname", "logonname", "primaryemail", "newprimaryemail":
+	case "username", "userprincipalname", "upn", "login", "loginname", "logonname", "primaryemail":
 		return "userName"
 	case "displayname", "fullname", "employeename", "name":
 		return "displayName"
