@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"os"
 	"sync"
 
 	"scimbulk/internal/mapping"
@@ -20,7 +19,7 @@ type lookupDirectory struct {
 	all    *Export
 	seed   maphash.Seed
 	places map[uint64]place // by the hash of the key
-	file   *os.File
+	file   *scratch
 }
 
 // place is where a resource lies in the file.
@@ -47,17 +46,14 @@ func (r *run) readInactive(ctx context.Context) (*lookupDirectory, error) {
 }
 
 func (r *run) readAll(ctx context.Context, each *lookupEach, all *Export) (*lookupDirectory, error) {
-	file, err := os.CreateTemp("", "scimbulk-*.jsonl")
+	file, err := newScratch("")
 	if err != nil {
 		return nil, err
 	}
 	l := &lookupDirectory{
 		each: each, all: all, seed: maphash.MakeSeed(), places: map[uint64]place{}, file: file,
 	}
-	r.atEnd(func() {
-		file.Close()
-		os.Remove(file.Name())
-	})
+	r.atEnd(func() { _ = file.discard() }) // nobody misses it
 	listing, err := l.read(ctx)
 	if err == nil && !listing.Whole() {
 		err = &IncompleteError{Gaps: listing.Gaps}

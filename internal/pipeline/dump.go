@@ -114,7 +114,7 @@ func (e *Export) inspect(r scim.Resource) (scim.Object, error) {
 // spool keeps the resources of an export on disk until their columns are
 // known, one JSON text a line, so that memory does not grow with the directory.
 type spool struct {
-	file *os.File
+	file *scratch
 	out  *bufio.Writer
 }
 
@@ -123,7 +123,7 @@ func newSpool(path string) (*spool, error) {
 	if path == "-" {
 		dir = os.TempDir()
 	}
-	file, err := os.CreateTemp(dir, ".scimbulk-*.jsonl")
+	file, err := newScratch(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -141,10 +141,7 @@ func (s *spool) add(raw []byte) error {
 	return s.out.WriteByte('\n')
 }
 
-func (s *spool) discard() {
-	s.file.Close()
-	os.Remove(s.file.Name())
-}
+func (s *spool) discard() { _ = s.file.discard() } // what there was to keep has been written
 
 func (s *spool) write(out io.Writer, format string, columns Layout) error {
 	if err := s.out.Flush(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"os"
 
 	"scimbulk/internal/rows"
 )
@@ -12,21 +11,18 @@ import (
 // rowSpool keeps rows on disk, to be read again in any order: an import that
 // works group by group needs the cells of a row only when it has its outcome.
 type rowSpool struct {
-	file     *os.File
-	unlinked bool // where the system lets go of open files; else close does it
-	out      *bufio.Writer
-	size     int64
-	text     []byte
+	file *scratch
+	out  *bufio.Writer
+	size int64
+	text []byte
 }
 
 func newRowSpool() (*rowSpool, error) {
-	file, err := os.CreateTemp("", "scimbulk-*.rows")
+	file, err := newScratch("")
 	if err != nil {
 		return nil, err
 	}
-	s := &rowSpool{file: file, out: bufio.NewWriterSize(file, 64<<10)}
-	s.unlinked = os.Remove(file.Name()) == nil // a process that is killed leaves no names behind
-	return s, nil
+	return &rowSpool{file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
 }
 
 // add appends a row and says where it lies. It is not safe for concurrent use.
@@ -67,13 +63,7 @@ func (s *rowSpool) row(at int64) (*rows.Row, error) {
 	return decodeRow(text[n : uint64(n)+length])
 }
 
-func (s *rowSpool) close() error {
-	err := s.file.Close()
-	if !s.unlinked {
-		err = errors.Join(err, os.Remove(s.file.Name()))
-	}
-	return err
-}
+func (s *rowSpool) close() error { return s.file.discard() }
 
 var errSpool = errors.New("the temporary file of rows is not as it was written")
 
