@@ -226,6 +226,9 @@ func (r *importRun) noteMapping() {
 	for _, n := range r.mapping.Notes() {
 		r.note("%s", n)
 	}
+	if rules := r.rules(); rules.NoCreate != "" || rules.NoDelete != "" {
+		r.note("%s neither creates nor deletes groups over SCIM: rows that need it will be rejected", r.dir.profile.Title)
+	}
 	r.settleDuplicates(r.mapping.HasOps())
 }
 
@@ -236,7 +239,7 @@ func (r *importRun) pipeline() *pipeline.Import {
 		Mapping:  r.mapping,
 		Client:   r.dir.client,
 		Profile:  r.dir.profile,
-		Rules:    plan.Rules{Schema: r.schema, OnExisting: r.onExisting, Unmapped: r.unmapped, NoPatch: !r.dir.profile.Patch, Explain: r.dryRun},
+		Rules:    r.rules(),
 		Resource: r.resourceType(),
 		Changes:  r.changes(),
 		DryRun:   r.dryRun,
@@ -245,6 +248,22 @@ func (r *importRun) pipeline() *pipeline.Import {
 		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle,
 		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Undo: r.keeper(), Meter: r.meter,
 	}
+}
+
+// rules are what the flags and the provider say of every row.
+func (r *importRun) rules() plan.Rules {
+	profile := r.dir.profile
+	rules := plan.Rules{Schema: r.schema, OnExisting: r.onExisting, Unmapped: r.unmapped, NoPatch: !profile.Patch, Explain: r.dryRun}
+	if r.resourceType() != "Group" {
+		return rules
+	}
+	if !profile.CanCreateGroups {
+		rules.NoCreate = profile.Title + " cannot create groups over SCIM: create it there first, then its members and externalId can be changed"
+	}
+	if !profile.CanDeleteGroups {
+		rules.NoDelete = profile.Title + " cannot delete groups over SCIM: delete it there"
+	}
+	return rules
 }
 
 // keeper is nil where nothing is written.

@@ -24,7 +24,7 @@ func Auto(header, schemas []string, resource string) *File {
 func (c *compiler) mapHeader() {
 	file := *c.File // which other headers may be compiled with
 	c.File = &file
-	a := autoMapper{f: c.File, header: c.m.header, schema: c.m.schema, taken: map[string]bool{}}
+	a := autoMapper{f: c.File, header: c.m.header, schema: c.m.schema, taken: map[string]bool{}, match: c.matchPath()}
 	a.mapPaths()
 	a.mapKnown()
 	if !strings.EqualFold(c.matchPath(), "id") {
@@ -51,6 +51,7 @@ type autoMapper struct {
 	f      *File
 	header []string
 	schema *scim.ResourceSchema
+	match  string          // the attribute by which rows are matched
 	taken  map[string]bool // paths, and columns by number
 	notes  []string
 }
@@ -78,7 +79,7 @@ func (a *autoMapper) mapPaths() {
 			continue
 		}
 		t, err := a.schema.Resolve(path)
-		if err != nil || (t.Path.URN != "" && path.URN == "") || (t.ReadOnly() && t.Attr.Name != "id") {
+		if err != nil || (t.Path.URN != "" && path.URN == "") || (t.ReadOnly() && t.Attr.Name != "id" && !strings.EqualFold(t.Path.Short(), a.match)) {
 			continue
 		}
 		a.add(i, t.Path.Short(), false)

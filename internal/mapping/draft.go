@@ -177,7 +177,7 @@ func (c *chooser) take(path string, column int) {
 	switch {
 	case t == nil:
 		ch.off, ch.why = true, c.lacks(path)
-	case t.ReadOnly():
+	case t.ReadOnly() && !(c.resource == "Group" && path == "displayName"): // by which groups are found
 		ch.off, ch.why = true, "The directory decides it:"
 	case t.List():
 		ch.details = c.listDetails(t, c.columns[column])

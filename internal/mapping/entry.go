@@ -43,7 +43,7 @@ func (c *compiler) setTarget(f *field, e *entry) {
 		c.pathFault(e, err)
 		return
 	}
-	if t.ReadOnly() && !c.isMatchID(t) {
+	if t.ReadOnly() && !c.isKey(t) {
 		if e.auto {
 			return // an id that nobody matches by is known and not sent
 		}
@@ -83,10 +83,12 @@ func readOnlyHint(t *scim.Target) string {
 	return "leave it out"
 }
 
-// isMatchID says whether a target is the id by which rows are matched: it is
-// read, and never sent.
-func (c *compiler) isMatchID(t *scim.Target) bool {
-	return t.Path.URN == "" && t.Attr.Name == "id" && (strings.EqualFold(c.matchPath(), "id") || strings.EqualFold(c.match.s, "id"))
+// isKey says whether rows are matched by a target. Where only the directory
+// writes it, as an id or the names of Genesys Cloud's groups, it is read all the
+// same, and never sent. An id of match: is known even if --match overrides it.
+func (c *compiler) isKey(t *scim.Target) bool {
+	name := t.Path.Short()
+	return strings.EqualFold(c.matchPath(), name) || name == "id" && strings.EqualFold(c.match.s, name)
 }
 
 func (c *compiler) pathFault(e *entry, err error) {

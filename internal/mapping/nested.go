@@ -138,8 +138,8 @@ func (r *rowMapper) assign(path scim.Path, v any) {
 func (r *rowMapper) resourceKey(o scim.Object) {
 	t := r.mp.m.matchBy
 	f := &field{leaf: t.Leaf()}
-	if t.Attr.Name == "id" && t.Path.URN == "" {
-		_, v, _ := scim.Member(o, "id")
+	if t.ReadOnly() && t.Sub == nil && t.Path.URN == "" { // which is in no assignment
+		_, v, _ := scim.Member(o, t.Attr.Name)
 		if s, ok := v.(string); ok {
 			r.key(f, value{v: s, state: present})
 		}

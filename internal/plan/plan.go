@@ -107,6 +107,8 @@ type Rules struct {
 	OnExisting string // default reject
 	Unmapped   string // default keep
 	NoPatch    bool   // the directory has no PATCH: updates are sent as replacements
+	NoCreate   string // why nothing can be created, "" where it can
+	NoDelete   string // why nothing can be deleted, "" where it can
 	Explain    bool   // creates list what they set: somebody will read it
 }
 
@@ -124,6 +126,9 @@ func (r *Rules) Decide(w Wish, have *Current) Change {
 func (r *Rules) decideAbsent(w Wish) Change {
 	switch w.Op {
 	case Upsert, Create:
+		if r.NoCreate != "" {
+			return reject("permission", r.NoCreate)
+		}
 		return r.create(w)
 	case Delete:
 		return Change{Action: ActSkip, Reason: "it is not in the directory"}
@@ -134,6 +139,9 @@ func (r *Rules) decideAbsent(w Wish) Change {
 func (r *Rules) decidePresent(w Wish, have *Current) Change {
 	switch w.Op {
 	case Delete:
+		if r.NoDelete != "" {
+			return reject("permission", r.NoDelete)
+		}
 		return Change{Action: ActDelete}
 	case Deactivate:
 		return r.deactivate(have)

@@ -156,6 +156,10 @@ func TestDecide(t *testing.T) {
 		{"delete of what is not there", Delete, Rules{}, nil, false, ActSkip, "not in the directory"},
 		{"deactivate", Deactivate, Rules{}, []string{`title = "ignored"`}, true, ActDeactivate, ""},
 		{"deactivate of what is not there", Deactivate, Rules{}, nil, false, ActReject, "there is none"},
+		{"a create where nothing can be created", Create, Rules{NoCreate: "they come from elsewhere"}, []string{`userName = "x"`}, false, ActReject, "elsewhere"},
+		{"an upsert of what is there, where nothing can be created", Upsert, Rules{NoCreate: "they come from elsewhere"}, []string{`title = "T"`}, true, ActUpdate, ""},
+		{"a delete where nothing can be deleted", Delete, Rules{NoDelete: "they stay"}, nil, true, ActReject, "they stay"},
+		{"a delete of nobody, where nothing can be deleted", Delete, Rules{NoDelete: "they stay"}, nil, false, ActSkip, ""},
 		{"an update to a directory without PATCH", Upsert, Rules{NoPatch: true}, []string{`title = "T"`}, true, ActUpdate, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
