@@ -56,6 +56,7 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 		s.references.place(s.duplicates, im.Mapping.Resource(), im.Mapping.Match())
 	}
 	s.duplicates.find()
+	debug.FreeOSMemory() // the index is gone, and the run need not grow into its place
 	if s.references != nil {
 		s.references.settlePlaces()
 	}
