@@ -352,3 +352,31 @@ func TestDryRunIsTheRun(t *testing.T) {
 		})
 	}
 }
+
+func TestARevivedAccountIsSaid(t *testing.T) {
+	b := newBench(t, sandbox.Options{Dialect: "genesys", Faults: []string{"revive-deleted"}})
+	genesys := func(im *pipeline.Import) {
+		profile, err := scim.ProfileByName("genesys")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := scim.New(scim.Options{BaseURL: "http://127.0.0.1" + b.box.BasePath(), Transport: b.box.Transport(), Profile: profile, Rate: 1e6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		im.Client, im.Profile = client, profile
+	}
+	text := "userName,displayName\nann@example.com,Ann\nbob@example.com,Bob\n"
+	b.run(b.prepare(text, genesys))
+	b.run(b.prepare("userName,op\nann@example.com,delete\n", genesys))
+	im, recorded := b.prepare(text+"cy@example.com,Cy\n", genesys)
+	if totals := b.run(im, recorded); totals.Counts[pipeline.Created] != 2 {
+		t.Errorf("%v", totals.Counts)
+	}
+	for _, r := range recorded.list {
+		if said := strings.Contains(r.Detail, "brought back"); said != (r.Key == "ann@example.com") {
+			t.Errorf("%s: %s, %q", r.Key, r.Outcome, r.Detail)
+		}
+	}
+}

@@ -414,6 +414,7 @@ func (w *row) accept(resp *scim.Response) {
 	if resp.Resource.ID != "" {
 		res.ID = resp.Resource.ID
 	}
+	w.sayIfRevived(resp)
 	res.Status, res.CorrelationID = resp.Status, resp.CorrelationID
 	res.Attempts += resp.Attempts
 }
