@@ -69,7 +69,7 @@ func checkManagers(t *testing.T, box string) {
 			managerOf[row["WorkerID"]] = row["ManagerID"]
 		}
 	}
-	stdout, _ := inProcess(t, exitDone, "export", "users", "--sandbox="+box, "--out", "-", "--quiet")
+	stdout, _ := inProcess(t, exitDone, "export", "users", "--sandbox="+box, "--out", "-", "--quiet", "--run-dir", filepath.Join(t.TempDir(), "export"))
 	people := table(t, strings.NewReader(stdout))
 	idOf := map[string]string{}
 	for _, p := range people {

@@ -64,7 +64,7 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 	case n <= few || !page.HasTotal:
 		return r.eachOrDirectory(each), nil
 	case pages <= n/10:
-		r.say("the directory is read once: about %d pages for %d rows", pages, n)
+		r.say("the directory is read once: %s for %d rows", pagesText(pages), n)
 		return r.readDirectory(ctx, each)
 	}
 	best, costs := r.eachOrDirectory(each), n
@@ -79,14 +79,21 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 		}
 	}
 	if pages < costs {
-		r.say("the directory is read once: about %d pages for %d rows", pages, n)
+		r.say("the directory is read once: %s for %d rows", pagesText(pages), n)
 		return r.readDirectory(ctx, each)
 	}
-	r.say("each of %d rows is looked up: the directory has about %d pages", n, pages)
+	r.say("each of %d rows is looked up: the directory has %s", n, pagesText(pages))
 	return best, nil
 }
 
 func (r *run) say(format string, args ...any) { r.totals.Lookup = fmt.Sprintf(format, args...) }
+
+func pagesText(n int64) string {
+	if n == 1 {
+		return "one page"
+	}
+	return fmt.Sprintf("about %d pages", n)
+}
 
 // pagesOf is how many pages the directory has, of the size that it really
 // sends. Where inactive people are listed apart nobody knows how many they are.
