@@ -76,6 +76,14 @@ func TestAuto(t *testing.T) {
 			unmapped: []string{"extension"}, notes: []string{`userName is taken from column "email"`},
 		},
 		{
+			name: "a French export", csv: "Matricule,Prénom,Nom,Adresse e-mail,Téléphone,Ville,Code postal,Responsable,Actif\n007,Hélène,Noël,h@x,1,Lyon,01000,boss@x,Oui", match: "userName", key: "h@x",
+			want: []string{
+				`enterprise:employeeNumber = "007"`, `name.givenName = "Hélène"`, `name.familyName = "Noël"`, `emails[type eq "work"].value = "h@x"`, `phoneNumbers[type eq "work"].value = "1"`,
+				`addresses[type eq "work"].locality = "Lyon"`, `addresses[type eq "work"].postalCode = "01000"`, `active = true`, `userName = "h@x"`, `enterprise:manager.value = User.userName ["boss@x"] or skip`,
+			},
+			notes: []string{`userName is taken from column "Adresse e-mail"`},
+		},
+		{
 			name: "an id and an address", csv: "id,Email\n7,ann@x", match: "id", key: "7", want: []string{`emails[type eq "work"].value = "ann@x"`},
 		},
 		{

@@ -58,15 +58,16 @@ func shortened(attr *scim.Attribute, s string) error {
 	return &valueError{s + " is a number that a spreadsheet has shortened", "format the column as text and save the file again"}
 }
 
-// parseBoolean reads the words that people and systems use.
+// parseBoolean reads the words that people and systems use, German and French
+// spreadsheets among them.
 func parseBoolean(s string) (value, ok bool) {
 	if len(s) > len("disabled") {
 		return false, false
 	}
 	switch strings.ToLower(s) {
-	case "true", "yes", "y", "on", "1", "active", "enabled":
+	case "true", "yes", "y", "on", "1", "active", "enabled", "ja", "wahr", "aktiv", "oui", "vrai", "actif":
 		return true, true
-	case "false", "no", "n", "off", "0", "inactive", "disabled":
+	case "false", "no", "n", "off", "0", "inactive", "disabled", "nein", "falsch", "inaktiv", "non", "faux", "inactif":
 		return false, true
 	}
 	return false, false

@@ -27,11 +27,17 @@ func isStatusHeader(header string) bool {
 // isGone and isThere know the words of a status column. Words that are in
 // neither list leave the account as it is.
 func isGone(word string) bool {
-	return slices.Contains([]string{"false", "no", "n", "0", "inactive", "disabled", "terminated", "left", "leaver", "former", "resigned", "retired", "suspended", "deactivated", "deleted", "departed", "separated", "dismissed", "withdrawn", "ended", "blocked", "deceased"}, word)
+	if b, ok := parseBoolean(word); ok {
+		return !b
+	}
+	return slices.Contains([]string{"terminated", "ausgeschieden", "left", "leaver", "former", "resigned", "retired", "suspended", "deactivated", "deleted", "departed", "separated", "dismissed", "withdrawn", "ended", "blocked", "deceased"}, word)
 }
 
 func isThere(word string) bool {
-	return slices.Contains([]string{"true", "yes", "y", "1", "active", "enabled", "current", "employed", "hired", "working", "on leave", "leave", "on-leave", "permanent", "probation", "notice", "new hire", "new", "rehired"}, word)
+	if b, ok := parseBoolean(word); ok {
+		return b
+	}
+	return slices.Contains([]string{"current", "employed", "hired", "working", "on leave", "leave", "on-leave", "permanent", "probation", "notice", "new hire", "new", "rehired"}, word)
 }
 
 // chooseActive makes active of a status column, and never an operation: what

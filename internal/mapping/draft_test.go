@@ -46,8 +46,9 @@ cyd@example.com,Cyd,Fox,Terminated,ann@example.com,15.03.2019,0171 7654322,batte
 ann@example.com,Ann,Lee,Active,,31.01.2020,Ulm,a@home.example,"Sales:4, Support:2"
 bob@example.com,Bob,Ray,On Leave,ann@example.com,01.02.2021,Ulm,b@home.example,Sales:3
 `},
-		{"words that nobody knows", "rfc", "login,Status,Hire Date\na1,aktiv,01/02/2020\nb2,active,03/04/2020\nc3,left,05/06/2020\n"},
+		{"words that nobody knows", "rfc", "login,Status,Hire Date\na1,zed,01/02/2020\nb2,active,03/04/2020\nc3,left,05/06/2020\n"},
 		{"a sign-in that is blocked", "rfc", "User principal name,Display name,Block sign in\na@x.org,A,Yes\nb@x.org,B,No\n"},
+		{"a German export", "rfc", "Personalnummer,Vorname,Nachname,E-Mail,Telefon,Eintrittsdatum,Abteilung,Vorgesetzter,Aktiv,Straße,Ort,PLZ,Land\n0012,Jürgen,Groß,j@x.org,030 123456,01.02.2020,Vertrieb,a@x.org,WAHR,Am Markt 1,Köln,01234,DE\n0013,Anna,Müller,a@x.org,030 123457,15.12.2019,Vertrieb,,FALSCH,Am Markt 1,Köln,50667,DE\n"},
 		{"a new user name for nobody", "rfc", "User Name,Email Address [Required],New Primary Email [UPLOAD ONLY]\n,a@x.org,\n,b@x.org,\n"},
 		{"managers by name", "rfc", "User ID,Full Name,Manager\nu1,Ann Lee,Bob Ray\nu2,Bob Ray,\nu3,Cyd Fox,Bob Ray\n"},
 		{"managers by user name", "rfc", "User ID,Full Name,Supervisor ID\nu1,Ann Lee,u2\nu2,Bob Ray,\nu3,Cyd Fox,u2\n"},

@@ -36,7 +36,7 @@ func plainHeader(s string) string {
 
 // lookUpHeader is the table: the headers of the user files of Microsoft 365
 // and Entra, Okta, Google Workspace and Genesys Cloud, and of common HR
-// exports. A password is never among them, nor anything that would make a
+// exports, German and French ones too. A password is never among them, nor anything that would make a
 // status into an operation.
 func lookUpHeader(name string) (known, bool) {
 	switch name {
@@ -44,7 +44,7 @@ func lookUpHeader(name string) (known, bool) {
 		return known{path: "op"}, true
 	case "blocksignin", "blocksigninyesno", "blockcredential", "suspended":
 		return known{path: "active", negate: true}, true
-	case "manageremail", "emailmanager", "managerusername", "managerupn", "manageruserprincipalname", "manager":
+	case "manageremail", "emailmanager", "managerusername", "managerupn", "manageruserprincipalname", "manager", "vorgesetzter", "vorgesetzte", "responsable":
 		return known{path: "enterprise:manager", ref: "User.userName"}, true
 	}
 	if path := knownPath(name); path != "" {
@@ -55,13 +55,13 @@ func lookUpHeader(name string) (known, bool) {
 
 func knownPath(name string) string {
 	switch name {
-	case "username", "userprincipalname", "upn", "login", "loginname", "logonname", "primaryemail":
+	case "username", "userprincipalname", "upn", "login", "loginname", "logonname", "primaryemail", "benutzername", "anmeldename":
 		return "userName"
-	case "displayname", "fullname", "employeename", "name":
+	case "displayname", "fullname", "employeename", "name", "anzeigename", "nomcomplet":
 		return "displayName"
-	case "firstname", "givenname", "forename", "legalfirstname":
+	case "firstname", "givenname", "forename", "legalfirstname", "vorname", "prénom", "prenom":
 		return "name.givenName"
-	case "lastname", "surname", "familyname", "legallastname":
+	case "lastname", "surname", "familyname", "legallastname", "nachname", "familienname", "nom", "nomdefamille":
 		return "name.familyName"
 	case "middlename":
 		return "name.middleName"
@@ -71,13 +71,13 @@ func knownPath(name string) string {
 		return "name.honorificSuffix"
 	case "nickname", "preferredname", "preferredfirstname":
 		return "nickName"
-	case "title", "jobtitle", "businesstitle", "employeetitle", "position":
+	case "title", "jobtitle", "businesstitle", "employeetitle", "position", "stellenbezeichnung", "fonction", "poste":
 		return "title"
 	case "usertype", "employeetype", "workertype":
 		return "userType"
-	case "accountenabled", "enabled", "isactive", "active":
+	case "accountenabled", "enabled", "isactive", "active", "aktiv", "actif":
 		return "active"
-	case "preferredlanguage", "language":
+	case "preferredlanguage", "language", "sprache", "langue":
 		return "preferredLanguage"
 	case "locale":
 		return "locale"
@@ -96,29 +96,29 @@ func knownPath(name string) string {
 
 func knownContact(name string) string {
 	switch name {
-	case "email", "emailaddress", "mail", "workemail", "businessemail", "workemailaddress":
+	case "email", "emailaddress", "mail", "workemail", "businessemail", "workemailaddress", "emailadresse", "adresseemail", "courriel":
 		return `emails[type eq "work"].value`
 	case "homeemail", "personalemail":
 		return `emails[type eq "home"].value`
 	case "secondemail", "alternateemailaddress", "alternateemail", "recoveryemail", "otheremail":
 		return `emails[type eq "other"].value`
-	case "workphone", "officephone", "businessphone", "telephonenumber", "primaryphone", "phonework", "phone", "phonenumber", "telephone":
+	case "workphone", "officephone", "businessphone", "telephonenumber", "primaryphone", "phonework", "phone", "phonenumber", "telephone", "telefon", "telefonnummer", "téléphone":
 		return `phoneNumbers[type eq "work"].value`
-	case "mobilephone", "mobile", "cellphone", "mobilenumber":
+	case "mobilephone", "mobile", "cellphone", "mobilenumber", "mobil", "mobiltelefon", "mobilnummer", "handy", "portable":
 		return `phoneNumbers[type eq "mobile"].value`
 	case "homephone":
 		return `phoneNumbers[type eq "home"].value`
 	case "fax", "faxnumber":
 		return `phoneNumbers[type eq "fax"].value`
-	case "streetaddress", "address", "street":
+	case "streetaddress", "address", "street", "straße", "strasse", "adresse", "rue":
 		return `addresses[type eq "work"].streetAddress`
-	case "city", "town", "locality":
+	case "city", "town", "locality", "ort", "stadt", "ville":
 		return `addresses[type eq "work"].locality`
-	case "state", "stateorprovince", "province", "region":
+	case "state", "stateorprovince", "province", "region", "bundesland":
 		return `addresses[type eq "work"].region`
-	case "zip", "zipcode", "postalcode", "postcode", "ziporpostalcode":
+	case "zip", "zipcode", "postalcode", "postcode", "ziporpostalcode", "plz", "postleitzahl", "codepostal":
 		return `addresses[type eq "work"].postalCode`
-	case "country", "countrycode", "countryorregion":
+	case "country", "countrycode", "countryorregion", "land", "pays":
 		return `addresses[type eq "work"].country`
 	}
 	return ""
@@ -126,15 +126,15 @@ func knownContact(name string) string {
 
 func knownEnterprise(name string) string {
 	switch name {
-	case "employeeid", "employeenumber", "empid", "personnelnumber", "workerid", "staffid":
+	case "employeeid", "employeenumber", "empid", "personnelnumber", "workerid", "staffid", "personalnummer", "mitarbeiternummer", "matricule":
 		return "enterprise:employeeNumber"
-	case "department", "departmentname":
+	case "department", "departmentname", "abteilung", "département", "departement":
 		return "enterprise:department"
 	case "division":
 		return "enterprise:division"
-	case "costcenter", "costcentre":
+	case "costcenter", "costcentre", "kostenstelle", "centredecoûts", "centredecoût":
 		return "enterprise:costCenter"
-	case "organization", "organisation", "company", "companyname":
+	case "organization", "organisation", "company", "companyname", "firma", "unternehmen", "société", "entreprise":
 		return "enterprise:organization"
 	}
 	return ""
