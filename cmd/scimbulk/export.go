@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -107,8 +108,8 @@ func (o *exportOptions) page() (int, error) {
 	if o.pageSize == "auto" {
 		return 0, nil
 	}
-	var n int
-	if _, err := fmt.Sscanf(o.pageSize, "%d", &n); err != nil || n < 1 {
+	n, err := strconv.Atoi(o.pageSize)
+	if err != nil || n < 1 {
 		return 0, usagef("--page-size %q: give a number of resources, or auto", o.pageSize)
 	}
 	return n, nil

@@ -177,6 +177,12 @@ func (o *importOptions) validate() error {
 	if len([]rune(o.delimiter)) > 1 && o.delimiter != `\t` {
 		problems = append(problems, usagef("--delimiter %q: give one character, or \\t for a tab", o.delimiter))
 	}
+	if o.skipRows < 0 || o.maxRows < 0 {
+		problems = append(problems, usagef("--skip-rows and --max-rows take a number from 0"))
+	}
+	if o.settle < 0 || o.maxDuration < 0 {
+		problems = append(problems, usagef("--settle and --max-duration take a time such as 30s"))
+	}
 	if _, err := o.limits(); err != nil {
 		problems = append(problems, err)
 	}

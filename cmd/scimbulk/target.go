@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -111,7 +112,7 @@ func (t *targetOptions) validate() []error {
 	if t.workers < 0 || t.workers > 1000 {
 		problems = append(problems, usagef("--workers %d: give a number from 1 to 1000", t.workers))
 	}
-	if t.rate < 0 {
+	if t.rate < 0 || math.IsNaN(t.rate) || math.IsInf(t.rate, 0) {
 		problems = append(problems, usagef("--rate %g: give a number of requests a second, or 0", t.rate))
 	}
 	if t.timeout <= 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync/atomic"
 
@@ -187,8 +188,7 @@ func (l *lookupFallback) find(ctx context.Context, record *mapping.Record, fresh
 		return directory.find(ctx, record, fresh)
 	}
 	have, err := l.each.find(ctx, record, fresh)
-	var filter *filterError
-	if !errors.As(err, &filter) {
+	if !filterFailed(err) {
 		return have, err
 	}
 	directory, err := l.once.read(func() (*lookupDirectory, error) { return l.readDirectory(ctx, l.each) })
@@ -196,6 +196,17 @@ func (l *lookupFallback) find(ctx context.Context, record *mapping.Record, fresh
 		return nil, err
 	}
 	return directory.find(ctx, record, fresh)
+}
+
+// filterFailed says whether a look-up failed for what it asked: the directory
+// sent somebody else, or some names are too much for its filters.
+func filterFailed(err error) bool {
+	var filter *filterError
+	var failed *scim.Error
+	if errors.As(err, &filter) {
+		return true
+	}
+	return errors.As(err, &failed) && (failed.Status == http.StatusBadRequest || failed.Status == http.StatusInternalServerError || failed.Status == http.StatusNotImplemented)
 }
 
 // directoryExport reads what a look-up needs to know of every resource.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/sandbox"
@@ -74,6 +75,33 @@ func TestRequests(t *testing.T) {
 			if fmt.Sprint(planned.Writes) != fmt.Sprint(done.Writes) || fmt.Sprint(planned.Counts) != fmt.Sprint(done.Counts) {
 				t.Errorf("planned %v %v, done %v %v", planned.Counts, planned.Writes, done.Counts, done.Writes)
 			}
+		})
+	}
+}
+
+// TestNamesThatFiltersCannotCopeWith updates a few people whose names are too
+// much for the filters of a directory: each is found all the same.
+func TestNamesThatFiltersCannotCopeWith(t *testing.T) {
+	names := []string{`o'brien@example.com`, `""Q""@example.com`, `back\slash@example.com`, `plus+one@example.com`}
+	file := func(title string) string {
+		text := "userName,title\n"
+		for _, name := range names {
+			text += `"` + name + `",` + title + "\n"
+		}
+		return text
+	}
+	for _, fault := range []string{"quote-in-filter=400", "quote-in-filter=500", "quote-in-filter=empty", "case-sensitive-lookup", "double-decode", "ignore-filter"} {
+		t.Run(fault, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // a 500 to a look-up is asked again
+				b := newBench(t, sandbox.Options{Faults: []string{fault}})
+				b.run(b.prepare(strings.ToUpper(file("Agent")), func(im *pipeline.Import) {
+					im.Mapping = compile(t, "attributes: {userName: USERNAME, title: TITLE}\n", "USERNAME", "TITLE")
+				}))
+				done := b.run(b.prepare(file("Lead"), nil))
+				if done.Counts[pipeline.Updated] != int64(len(names)) {
+					t.Errorf("%v (%v)", done.Counts, done.Cause)
+				}
+			})
 		})
 	}
 }

@@ -34,6 +34,15 @@ func (r *run) readDirectory(ctx context.Context, each *lookupEach) (*lookupDirec
 	return r.readAll(ctx, each, r.directoryExport())
 }
 
+// readEverybody reads the directory for its own sake.
+func (r *run) readEverybody(ctx context.Context) (*lookupDirectory, error) {
+	each, err := r.newLookupEach()
+	if err != nil {
+		return nil, err
+	}
+	return r.readDirectory(ctx, each)
+}
+
 // readInactive reads the inactive people.
 func (r *run) readInactive(ctx context.Context) (*lookupDirectory, error) {
 	each, err := r.newLookupEach()

@@ -499,13 +499,18 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 	return false, nil
 }
 
-// lookHidden looks among the inactive people, whom some directories keep out of
-// look-ups. They are read once.
+// lookHidden looks in a reading of the directory for whom no look-up shows: the
+// inactive, whom some directories keep out of look-ups, or anybody where the
+// filters cannot cope with a name. It is read once.
 func (w *row) lookHidden(ctx context.Context) (*plan.Current, error) {
-	if w.Profile.LookupsSeeInactive || w.Profile.InactiveFilter == "" || w.Resource != "User" {
+	if w.Lookup != LookupAuto {
 		return nil, nil
 	}
-	hidden, err := w.hidden.read(func() (*lookupDirectory, error) { return w.readInactive(ctx) })
+	read := w.readInactive
+	if w.Profile.LookupsSeeInactive || w.Profile.InactiveFilter == "" || w.Resource != "User" {
+		read = w.readEverybody
+	}
+	hidden, err := w.hidden.read(func() (*lookupDirectory, error) { return read(ctx) })
 	if err != nil {
 		return nil, err
 	}
