@@ -312,6 +312,9 @@ func (r *Reader) lookAtText(sample []byte, whole bool) []byte {
 	if r.opts.Format == CSV && r.opts.Delimiter == 0 {
 		r.found.delimiter = r.chooseDelimiter(text)
 	}
+	if r.opts.Format == CSV && singleQuoted(text, max(r.found.delimiter, r.opts.Delimiter), r.found.eol) {
+		r.note("cells stand in single quotes, which are kept as text: only double quotes hold a cell together, so save the file with those")
+	}
 	return text
 }
 

@@ -188,6 +188,13 @@ func TestRows(t *testing.T) {
 			notes: "delimiter \"|\" detected; --delimiter overrides",
 		},
 		{
+			name: "single quotes", file: "x.csv", text: "a,b\n'1','2'\n'3',4\n", header: `["a" "b"]`, rows: []string{`1@2 ["'1'" "'2'"]`, `2@3 ["'3'" "4"]`},
+			notes: "cells stand in single quotes, which are kept as text: only double quotes hold a cell together, so save the file with those",
+		},
+		{
+			name: "guards of formulas, and names", file: "x.csv", text: "a,b\n'=1',O'Neil\n'+2',d'Arc\n", header: `["a" "b"]`, rows: []string{`1@2 ["'=1'" "O'Neil"]`, `2@3 ["'+2'" "d'Arc"]`},
+		},
+		{
 			name: "a given delimiter", file: "x.csv", text: "a:b\n1:2\n", opts: Options{Delimiter: ':'}, header: `["a" "b"]`, rows: []string{`1@2 ["1" "2"]`},
 		},
 		{
