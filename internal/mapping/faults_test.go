@@ -48,7 +48,7 @@ func TestMappingFaults(t *testing.T) {
 		nested        bool
 	}{
 		{name: "not YAML", mapping: "attributes:\n  userName: [Work Email\n"},
-		{name: "not YAML: a colon in an expression", mapping: "attributes:\n  userName: Work Email\n  active: =status == \"x\" ? true : false\n"},
+		{name: "a misspelt column in a bare expression with a colon", mapping: "attributes:\n  userName: Work Email\n  active: =statsu == \"x\" ? true : false # why\n"},
 		{name: "not YAML: a tab", mapping: "attributes:\n\tuserName: Work Email\n"},
 		{name: "not UTF-8", mapping: "attributes:\n  userName: R\xe9sum\xe9\n"},
 		{name: "empty", mapping: ""},

@@ -59,10 +59,12 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, f.faults.err()
 	}
 	var doc yaml.Node
-	if err := yaml.Load(data, &doc); err != nil {
+	quoted, bare := quoteExpressions(data)
+	if err := yaml.Load(quoted, &doc); err != nil {
 		f.addYAMLError(err)
 		return nil, f.faults.err()
 	}
+	unquote(&doc, bare)
 	f.readDocument(&doc)
 	return f, nil
 }
