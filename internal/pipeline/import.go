@@ -172,6 +172,7 @@ func (r *run) atEnd(do func()) {
 }
 
 func (r *run) tidyUp() {
+	r.imagined.discard()
 	for _, do := range r.ends {
 		do()
 	}

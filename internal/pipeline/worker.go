@@ -145,7 +145,9 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 		}
 		w.decide()
 		if w.DryRun && w.shared {
-			w.imagined.set(w.task, &w.change)
+			if err := w.imagined.set(w.task, &w.change); err != nil {
+				return nil, err
+			}
 		}
 		if !w.change.Action.Writes() {
 			return w.conclude(), nil
