@@ -27,7 +27,7 @@ func (r *run) read(ctx context.Context) error {
 	}
 	defer in.Close()
 	mapper := r.Mapping.NewMapper()
-	twins := &twins{policy: r.OnDuplicate, duplicates: r.survey.duplicates, last: map[int64]last{}}
+	twins := &twins{policy: r.OnDuplicate, duplicates: r.survey.duplicates, last: map[uint32]last{}}
 	doubts := r.doubts()
 	for row, err := range in.Rows(ctx) {
 		if err != nil {
@@ -133,13 +133,13 @@ func (r *run) dispatch(ctx context.Context, t *task, result *Result) error {
 type twins struct {
 	policy     string
 	duplicates *duplicates
-	last       map[int64]last // by the line of the first row of a key
+	last       map[uint32]last // by the line of the first row of a key, until the last one
 }
 
 // last is the row of a key that counted last, and what it asked for.
 type last struct {
-	line  int64
 	asked uint64
+	line  uint32
 }
 
 // judge returns the result of a row that is not carried out because of another
@@ -153,7 +153,10 @@ func (tw *twins) judge(t *task) *Result {
 	t.shared = tw.policy == DuplicateApply
 	t.later, t.final = first != t.row.Line, final == t.row.Line
 	asked := tw.digest(t)
-	before, seen := tw.last[first]
+	before, seen := tw.last[uint32(first)]
+	if t.final {
+		defer delete(tw.last, uint32(first))
+	}
 	switch {
 	case tw.policy == DuplicateRejectAll && first == t.row.Line:
 		return duplicate(t, "another row below has the same key, and with --on-duplicate reject-all none of them counts")
@@ -166,10 +169,7 @@ func (tw *twins) judge(t *task) *Result {
 	case seen && tw.policy != DuplicateApply:
 		return duplicate(t, fmt.Sprintf("line %d has the same key and comes first (--on-duplicate apply carries all of them out)", before.line))
 	}
-	tw.last[first] = last{t.row.Line, asked}
-	if t.final {
-		delete(tw.last, first)
-	}
+	tw.last[uint32(first)] = last{asked, uint32(t.row.Line)}
 	return nil
 }
 
