@@ -1,0 +1,156 @@
+package pipeline
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"scimbulk/internal/journal"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
+)
+
+// write records the intent and sends the request. It says whether the row has
+// its outcome; if not, another look is needed.
+func (w *row) write(ctx context.Context) (done bool, err error) {
+	if err := w.allow(); err != nil {
+		return false, err
+	}
+	body, err := w.body()
+	if err != nil {
+		return false, err
+	}
+	if err := w.keepReplaced(ctx); err != nil {
+		_, fatal := w.failedLookup(err)
+		return fatal == nil, fatal
+	}
+	intent := w.intent()
+	if err := w.Log.Intend(ctx, []journal.Intent{intent}); err != nil {
+		return false, err
+	}
+	if w.sent == "" {
+		w.absent, w.since = intent.Absent, intent.At
+	}
+	resp, err := w.send(ctx, body)
+	w.result.Change = w.change
+	if err != nil {
+		return w.failedWrite(ctx, err, intent)
+	}
+	w.accept(resp)
+	return true, nil
+}
+
+func (w *row) intent() journal.Intent {
+	w.step++
+	return journal.Intent{
+		Line: w.row.Line, Step: w.step - 1, Key: journal.HashKey(w.Name, w.record.KeyFold),
+		Op: string(w.change.Action), At: w.clock.now(), Absent: w.have == nil && w.looked,
+	}
+}
+
+// allow holds removals to --max-deletes: what the file asks for was counted
+// before the run, what an update turns out to do is counted here.
+func (w *row) allow() error {
+	if !turnsOff(&w.change) || w.counted {
+		return nil
+	}
+	w.counted = true
+	if n := w.turnedOff.Add(1); w.MaxDeletes.Exceeded(n, w.survey.Rows) {
+		return ErrMaxDeletes
+	}
+	return nil
+}
+
+// turnsOff says whether a change removes a person or turns one inactive.
+func turnsOff(c *plan.Change) bool {
+	if c.Action == plan.ActDelete || c.Action == plan.ActDeactivate {
+		return true
+	}
+	if c.Action != plan.ActUpdate && c.Action != plan.ActReplace {
+		return false
+	}
+	for _, d := range c.Differences {
+		if d.Path == "active" && d.New == false {
+			return true
+		}
+	}
+	return false
+}
+
+// body encodes what the request sends, once: a request that is repeated repeats
+// its bytes.
+func (w *row) body() ([]byte, error) {
+	switch {
+	case w.change.Body != nil:
+		return scim.Encode(w.change.Body)
+	case w.change.Patch != nil:
+		return scim.EncodePatch(w.change.Patch)
+	}
+	return nil, nil
+}
+
+func (w *row) send(ctx context.Context, body []byte) (*scim.Response, error) {
+	ifMatch := w.change.Version
+	if w.noIfMatch.Load() {
+		ifMatch = ""
+	}
+	endpoint := Endpoint(w.Resource)
+	switch writeMethod(&w.change) {
+	case http.MethodPost:
+		return w.Client.Create(ctx, endpoint, body)
+	case http.MethodPut:
+		return w.Client.Replace(ctx, endpoint, w.change.ID, body, ifMatch)
+	case http.MethodPatch:
+		return w.Client.Patch(ctx, endpoint, w.change.ID, body, ifMatch)
+	default:
+		return w.Client.Delete(ctx, endpoint, w.change.ID, ifMatch)
+	}
+}
+
+// writeMethod is the HTTP method that carries a change out, "" for none.
+func writeMethod(c *plan.Change) string {
+	switch {
+	case c.Action == plan.ActCreate:
+		return http.MethodPost
+	case c.Action == plan.ActDelete:
+		return http.MethodDelete
+	case c.Body != nil:
+		return http.MethodPut
+	case c.Patch != nil:
+		return http.MethodPatch
+	}
+	return ""
+}
+
+// writes counts the changes that were carried out, or announced, by HTTP method.
+type writes struct {
+	mu       sync.Mutex
+	byMethod map[string]int64
+}
+
+func (c *writes) add(change *plan.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byMethod == nil {
+		c.byMethod = map[string]int64{}
+	}
+	c.byMethod[writeMethod(change)]++
+}
+
+func (w *row) accept(resp *scim.Response) {
+	w.clock.set(resp.Date)
+	w.writes.add(&w.change)
+	res := w.result
+	res.Outcome = outcomeOf(w.change.Action)
+	res.turnedOff = turnsOff(&w.change) && (res.Outcome == Updated || res.Outcome == Replaced)
+	if w.sent == plan.ActCreate && w.ours() {
+		res.Outcome = Created // and then brought to what the row asks for
+	}
+	res.ID = w.change.ID
+	if resp.Resource.ID != "" {
+		res.ID = resp.Resource.ID
+	}
+	w.sayIfRevived(resp)
+	res.Status, res.CorrelationID = resp.Status, resp.CorrelationID
+	res.Attempts += resp.Attempts
+}
