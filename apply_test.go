@@ -24,22 +24,8 @@ func TestAppliedKilledAndUndone(t *testing.T) {
 			input, run := crowd(t, dir, s, n), filepath.Join(dir, "run")
 			before := titlesIn(t, dir, s, "before.jsonl")
 			wants(t, 0, dir, "plan", input, "--url", s.url, "--out", "plan.jsonl", "--quiet")
-			results := filepath.Join(run, "results.csv")
 			p := start(t, dir, "apply", "plan.jsonl", "--url", s.url, "--workers", "4", "--settle", "200ms", "--run-dir", run)
-			for range kills {
-				enough := newlines(results) + rowsBetween
-				p.until(t, fmt.Sprintf("%d changes had an outcome", enough), func() bool { return newlines(results) >= enough })
-				if err := p.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-				if code := p.end(t); code != -1 {
-					t.Fatalf("killed, and exit code %d", code)
-				}
-				p = start(t, dir, "resume", run)
-			}
-			if code := p.end(t); code != 0 {
-				t.Fatalf("the last resume: exit code %d\n%s", code, p.talk.String())
-			}
+			killAndResume(t, p, dir, run, kills, rowsBetween)
 			checkOnce(t, dir, run, s, n)
 
 			wants(t, 0, dir, "undo", run, "--out", "reverse.jsonl", "--quiet")

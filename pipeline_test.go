@@ -164,22 +164,8 @@ func TestKilledAndResumed(t *testing.T) {
 			dir := t.TempDir()
 			s := serveSandbox(t, append([]string{"--data", filepath.Join(dir, "directory"), "--latency", "5ms"}, c.fault...)...)
 			input, run := crowd(t, dir, s, n), filepath.Join(dir, "run")
-			results := filepath.Join(run, "results.csv")
 			p := start(t, dir, "import", input, "--url", s.url, "--workers", "4", "--settle", "200ms", "--run-dir", run)
-			for range kills {
-				enough := newlines(results) + rowsBetween
-				p.until(t, fmt.Sprintf("%d rows had an outcome", enough), func() bool { return newlines(results) >= enough })
-				if err := p.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-				if code := p.end(t); code != -1 {
-					t.Fatalf("killed, and exit code %d", code)
-				}
-				p = start(t, dir, "resume", run)
-			}
-			if code := p.end(t); code != 0 {
-				t.Fatalf("the last resume: exit code %d\n%s", code, p.talk.String())
-			}
+			killAndResume(t, p, dir, run, kills, rowsBetween)
 			checkOnce(t, dir, run, s, n)
 		})
 	}

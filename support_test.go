@@ -352,3 +352,24 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// killAndResume kills a run that is under way, and then its resumptions, each
+// after so many more rows have had their outcome, and lets the last one end.
+func killAndResume(t *testing.T, p *process, dir, run string, kills, rowsBetween int) {
+	t.Helper()
+	results := filepath.Join(run, "results.csv")
+	for range kills {
+		enough := newlines(results) + rowsBetween
+		p.until(t, fmt.Sprintf("%d rows had an outcome", enough), func() bool { return newlines(results) >= enough })
+		if err := p.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if code := p.end(t); code != -1 {
+			t.Fatalf("killed, and exit code %d", code)
+		}
+		p = start(t, dir, "resume", run)
+	}
+	if code := p.end(t); code != 0 {
+		t.Fatalf("the last resume: exit code %d\n%s", code, p.talk.String())
+	}
+}
