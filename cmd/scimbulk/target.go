@@ -160,6 +160,9 @@ type directory struct {
 	name    string // what summaries and the checkpoint log call it
 	workers int
 	close   func() error
+
+	asked  bool // for its schemas, once
+	served []scim.Schema
 }
 
 func (t *targetOptions) open() (*directory, error) {
@@ -281,21 +284,31 @@ func loopback(base string) bool {
 	return strings.EqualFold(u.Hostname(), "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// schema asks the directory what its resources look like. A directory that does
-// not say gets the built-in schema.
+// schema is what the directory says its resources look like; it is asked once.
+// A directory that does not say gets the built-in schema. It is not safe for
+// concurrent use.
 func (d *directory) schema(ctx context.Context, resource string) (*scim.ResourceSchema, error) {
+	if !d.asked {
+		if err := d.askForSchemas(ctx); err != nil {
+			return nil, err
+		}
+		d.asked = true
+	}
+	return scim.NewResourceSchema(resource, d.served), nil
+}
+
+func (d *directory) askForSchemas(ctx context.Context) error {
 	docs, err := d.client.Schemas(ctx)
 	var failed *scim.Error
 	switch {
 	case err == nil:
 	case errors.As(err, &failed) && failed.Status >= 400 && failed.Status != http.StatusUnauthorized:
-		return scim.Builtin(resource), nil
+		return nil
 	default:
-		return nil, fmt.Errorf("asking %s for its schemas: %w", d.name, err)
+		return fmt.Errorf("asking %s for its schemas: %w", d.name, err)
 	}
-	served, err := scim.ParseSchemas(docs)
-	if err != nil {
-		return scim.Builtin(resource), nil
+	if served, err := scim.ParseSchemas(docs); err == nil {
+		d.served = served
 	}
-	return scim.NewResourceSchema(resource, served), nil
+	return nil
 }

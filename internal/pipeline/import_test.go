@@ -115,6 +115,13 @@ func (b *bench) run(im *pipeline.Import, recorded *results) *pipeline.Totals {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.conserves(totals, recorded)
+	return totals
+}
+
+// conserves holds a run to one outcome a row, and to totals that add up.
+func (b *bench) conserves(totals *pipeline.Totals, recorded *results) {
+	b.t.Helper()
 	lines := map[int64]bool{}
 	for _, r := range recorded.list {
 		if lines[r.Row.Line] {
@@ -125,7 +132,6 @@ func (b *bench) run(im *pipeline.Import, recorded *results) *pipeline.Totals {
 	if totals.Counts.Sum()+totals.Pending != totals.Rows {
 		b.t.Errorf("%d rows, outcomes %v, %d pending", totals.Rows, totals.Counts, totals.Pending)
 	}
-	return totals
 }
 
 // commits counts what the directory did, as "op key".

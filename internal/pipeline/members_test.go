@@ -87,16 +87,7 @@ func (b *bench) runMembers(im *pipeline.MemberImport, recorded *results) *pipeli
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	lines := map[int64]bool{}
-	for _, r := range recorded.list {
-		if lines[r.Row.Line] {
-			b.t.Errorf("line %d has two outcomes", r.Row.Line)
-		}
-		lines[r.Row.Line] = true
-	}
-	if totals.Counts.Sum()+totals.Pending != totals.Rows {
-		b.t.Errorf("%d rows, outcomes %v, %d pending", totals.Rows, totals.Counts, totals.Pending)
-	}
+	b.conserves(totals, recorded)
 	return totals
 }
 
