@@ -56,6 +56,7 @@ func newCSVSource(r *Reader) *csvSource {
 	s.fragile = r.found.charset.decoder != nil
 	s.csv = csv.NewReader(lineFeed{s})
 	s.csv.Comma, s.csv.FieldsPerRecord, s.csv.ReuseRecord = s.delimiter, -1, true
+	s.csv.LazyQuotes = r.found.apostrophes
 	return s
 }
 
@@ -113,7 +114,7 @@ func (s *csvSource) readHeader() ([]string, int64, error) {
 			s.reset()
 		}
 		cells = append([]string(nil), cells...)
-		return cells, at, nil
+		return s.asWritten(cells), at, nil
 	}
 }
 
@@ -185,7 +186,7 @@ func (s *csvSource) record() ([]string, error) {
 	}
 	s.count++
 	s.padded[0] = s.position(at, false)
-	copy(s.padded[1:], cells)
+	copy(s.padded[1:], s.asWritten(cells))
 	return s.padded, nil
 }
 

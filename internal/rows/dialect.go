@@ -3,7 +3,6 @@ package rows
 import (
 	"bytes"
 	"encoding/csv"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -78,26 +77,6 @@ func delimiterScore(sample []byte, d rune) float64 {
 		}
 	}
 	return float64(width) * float64(same) / float64(all)
-}
-
-// singleQuoted says whether most lines of a sample have a cell in single quotes.
-// RFC 4180 knows only double ones, and nobody is called 'Ann'.
-func singleQuoted(sample []byte, d rune, eol byte) bool {
-	all, quoted := 0, 0
-	for line := range strings.SplitSeq(string(sample), string(rune(eol))) {
-		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			continue
-		}
-		if all++; slices.ContainsFunc(strings.Split(line, string(d)), inSingleQuotes) {
-			quoted++
-		}
-	}
-	return quoted*2 > all
-}
-
-// inSingleQuotes knows such a cell from one with the guard of a formula.
-func inSingleQuotes(cell string) bool {
-	return len(cell) > 2 && cell[0] == '\'' && cell[len(cell)-1] == '\'' && !strings.ContainsRune("=+-@", rune(cell[1]))
 }
 
 // lineEnd is the byte that ends lines: CR alone in files of old Macs and of

@@ -21,7 +21,7 @@ type fault struct {
 // faulty queues a fault and returns the record that announces it.
 func (s *csvSource) faulty(at int64, err *Error, cells []string) []string {
 	s.mu.Lock()
-	s.faults = append(s.faults, &fault{err, append([]string(nil), cells...)})
+	s.faults = append(s.faults, &fault{err, s.asWritten(append([]string(nil), cells...))})
 	s.mu.Unlock()
 	s.count++
 	clear(s.padded)

@@ -23,7 +23,7 @@ func (s *csvSource) swallowed(at int64) bool {
 
 func (s *csvSource) ragged(at int64, found int) *Error {
 	want := len(s.r.header)
-	hint := "a cell that holds the delimiter must stand in double quotes"
+	hint := "a cell that holds the delimiter must stand in " + s.quoteName() + " quotes"
 	if found < want {
 		hint = "is a delimiter missing, or a line broken in two?"
 	}
@@ -53,14 +53,15 @@ func (s *csvSource) reset() {
 // quoteFault explains which quote is wrong, and whether it is one that opens a
 // cell and is not closed.
 func (s *csvSource) quoteFault(at int64, first string, err error) (fault *Error, open bool) {
-	const hint = `a double quote inside a cell is written twice, and the cell stands in double quotes`
+	name := s.quoteName() + " quote"
+	hint := "a " + name + " inside a cell is written twice, and the cell stands in " + name + "s"
 	syntax, ok := errors.AsType[*csv.ParseError](err)
 	if ok && syntax.Line == syntax.StartLine && !atEnd(first, syntax.Column) {
 		column := int64(utf8.RuneCountInString(first[:min(len(first), syntax.Column-1)])) + 1
-		return s.r.fault(at, column, "stray double quote", hint), false
+		return s.r.fault(at, column, "stray "+name, hint), false
 	}
 	column := int64(utf8.RuneCountInString(first[:openQuote(first, s.delimiter)])) + 1
-	return s.r.fault(at, column, "the double quote that opens here is not closed", "close it, or remove it; "+hint), true
+	return s.r.fault(at, column, "the "+name+" that opens here is not closed", "close it, or remove it; "+hint), true
 }
 
 // atEnd says whether a column lies behind the text of a line: there the file

@@ -29,13 +29,14 @@ type Reader struct {
 
 // findings are what looking at a file has shown.
 type findings struct {
-	charset   charset
-	eol       byte
-	delimiter rune
-	members   []string // JSONL of flat objects: the names, in the order in which they appear
-	nested    bool
-	schemas   []string // JSONL: what the objects' schemas name, each once
-	notes     []string
+	charset     charset
+	eol         byte
+	delimiter   rune
+	apostrophes bool     // cells stand in single quotes
+	members     []string // JSONL of flat objects: the names, in the order in which they appear
+	nested      bool
+	schemas     []string // JSONL: what the objects' schemas name, each once
+	notes       []string
 }
 
 // sampleSize is how much of the text decides on delimiter and line ends.
@@ -116,6 +117,9 @@ func (r *Reader) openLines() error {
 	text, err := r.found.charset.reader(r.stream.text)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", r.opts.Name, err)
+	}
+	if r.found.apostrophes {
+		text = quoteSwapper{text}
 	}
 	limit := maxRecord
 	if r.opts.Format == JSONL {
@@ -309,13 +313,22 @@ func (r *Reader) lookAtText(sample []byte, whole bool) []byte {
 	r.found.eol = lineEnd(text)
 	text = completeLines(text, whole, r.found.eol)
 	text = dropLines(text, r.opts.SkipRows, r.found.eol)
+	if r.opts.Format != JSONL {
+		r.chooseDialect(text)
+	}
+	return text
+}
+
+// chooseDialect settles the quote, and then the delimiter: quotes may hold it.
+func (r *Reader) chooseDialect(text []byte) {
+	if r.found.apostrophes = singleQuoted(text, delimiters+string(r.opts.Delimiter), r.found.eol); r.found.apostrophes {
+		text = slices.Clone(text)
+		swapQuotes(text)
+		r.note("cells stand in single quotes, and are read as if those were double ones")
+	}
 	if r.opts.Format == CSV && r.opts.Delimiter == 0 {
 		r.found.delimiter = r.chooseDelimiter(text)
 	}
-	if r.opts.Format == CSV && singleQuoted(text, max(r.found.delimiter, r.opts.Delimiter), r.found.eol) {
-		r.note("cells stand in single quotes, which are kept as text: only double quotes hold a cell together, so save the file with those")
-	}
-	return text
 }
 
 func (r *Reader) chooseDelimiter(text []byte) rune {

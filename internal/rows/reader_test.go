@@ -188,8 +188,21 @@ func TestRows(t *testing.T) {
 			notes: "delimiter \"|\" detected; --delimiter overrides",
 		},
 		{
-			name: "single quotes", file: "x.csv", text: "a,b\n'1','2'\n'3',4\n", header: `["a" "b"]`, rows: []string{`1@2 ["'1'" "'2'"]`, `2@3 ["'3'" "4"]`},
-			notes: "cells stand in single quotes, which are kept as text: only double quotes hold a cell together, so save the file with those",
+			name: "single quotes", file: "x.csv", text: "'a','b'\n'1,5','say \"2\"'\n'3',O'Neil\n'O'Brien','it''s'\n'line\nbreak',''\n'=1','5'\n",
+			header: `["a" "b"]`, rows: []string{`1@2 ["1,5" "say \"2\""]`, `2@3 ["3" "O'Neil"]`, `3@4 ["O'Brien" "it's"]`, `4@5 ["line\nbreak" ""]`, `5@7 ["=1" "5"]`},
+			notes: "cells stand in single quotes, and are read as if those were double ones",
+		},
+		{
+			name: "single quotes and another delimiter", file: "x.csv", text: "'a':b\n'1:5':2\n", opts: Options{Delimiter: ':'},
+			header: `["a" "b"]`, rows: []string{`1@2 ["1:5" "2"]`}, notes: "cells stand in single quotes, and are read as if those were double ones",
+		},
+		{
+			name: "single quotes within double ones", file: "x.csv", text: "a,b\n\"'1'\",'2'\n'3',4\n", header: `["a" "b"]`, rows: []string{`1@2 ["'1'" "'2'"]`, `2@3 ["'3'" "4"]`},
+		},
+		{
+			name: "a single quote that stays open", file: "x.csv", text: "a,b\n'1','2'\n'3,'4'\n'5','6'\n", header: `["a" "b"]`,
+			rows:  []string{`1@2 ["1" "2"]`, `2@3 ["3,'4"] ! x.csv:3: the row has 1 cell, the header has 2 (is a delimiter missing, or a line broken in two?)`, `3@4 ["5" "6"]`},
+			notes: "cells stand in single quotes, and are read as if those were double ones",
 		},
 		{
 			name: "guards of formulas, and names", file: "x.csv", text: "a,b\n'=1',O'Neil\n'+2',d'Arc\n", header: `["a" "b"]`, rows: []string{`1@2 ["'=1'" "O'Neil"]`, `2@3 ["'+2'" "d'Arc"]`},
