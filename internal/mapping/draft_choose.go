@@ -112,8 +112,8 @@ func quotedList(words []string) string {
 // identifier is a column as expressions know it.
 func (c *chooser) identifier(i int) string {
 	name := identifiers(c.header)[i]
-	program, fault := newExpressions(c.header).compile(name)
-	if name == "" || fault != nil || program == nil || !isASCII(name) {
+	program, _ := newExpressions(c.header).compile(name)
+	if name == "" || program == nil || !isASCII(name) {
 		return fmt.Sprintf("row[%q]", c.header[i])
 	}
 	return name

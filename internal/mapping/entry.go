@@ -139,10 +139,10 @@ func (c *compiler) setColumn(f *field, e *entry) {
 	f.column, f.name = i, c.m.header[i]
 }
 
-// expression compiles one; its fault is shown at the very character.
+// expression compiles one; its faults are shown at the very character.
 func (c *compiler) expression(t text) *vm.Program {
-	program, fault := c.exprs.compile(t.s)
-	if fault != nil {
+	program, faults := c.exprs.compile(t.s)
+	for _, fault := range faults {
 		at := t.at
 		if at.line > 0 {
 			at = t.offset(fault.at)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -93,9 +94,10 @@ type expressionFault struct {
 	message, hint string
 }
 
-func (e *expressions) compile(source string) (*vm.Program, *expressionFault) {
+// compile makes a program of an expression, or says all that is wrong with it.
+func (e *expressions) compile(source string) (*vm.Program, []expressionFault) {
 	if strings.TrimSpace(source) == "" {
-		return nil, &expressionFault{message: "the expression is empty"}
+		return nil, []expressionFault{{message: "the expression is empty"}}
 	}
 	env := make(map[string]any, len(e.keys))
 	for _, key := range e.keys {
@@ -108,12 +110,12 @@ func (e *expressions) compile(source string) (*vm.Program, *expressionFault) {
 	}
 	program, err := expr.Compile(source, options...)
 	switch {
-	case columns.fault != nil:
-		return nil, columns.fault
+	case columns.faults != nil || err != nil && len(columns.unknown) > 1:
+		return nil, e.allFaults(columns)
 	case err != nil:
-		return nil, e.explain(source, err)
+		return nil, []expressionFault{e.explain(source, err)}
 	case nested(program.Node()) > maxLoops:
-		return nil, &expressionFault{message: "the expression has loops within loops within loops", hint: "expressions are bounded"}
+		return nil, []expressionFault{{message: "the expression has loops within loops within loops", hint: "expressions are bounded"}}
 	}
 	e.reads[program] = columns.read
 	for _, i := range columns.read {
@@ -136,7 +138,8 @@ type columnVisitor struct {
 	e        *expressions
 	declared map[string]bool
 	read     []int
-	fault    *expressionFault
+	unknown  []*ast.IdentifierNode // neither columns nor functions
+	faults   []expressionFault
 }
 
 // Visit is called for children before their parents.
@@ -162,6 +165,9 @@ func (v *columnVisitor) identifier(n *ast.IdentifierNode) {
 			return
 		}
 	}
+	if !slices.Contains(functionNames(), n.Value) {
+		v.unknown = append(v.unknown, n)
+	}
 }
 
 // member resolves row["Exact Header"].
@@ -186,9 +192,7 @@ func (v *columnVisitor) member(node *ast.Node, n *ast.MemberNode) {
 }
 
 func (v *columnVisitor) fail(at int, message, hint string) {
-	if v.fault == nil {
-		v.fault = &expressionFault{at, message, hint}
-	}
+	v.faults = append(v.faults, expressionFault{at, message, hint})
 }
 
 // restoreCallee gives a function its name back that is a column's too.
@@ -267,9 +271,29 @@ func call(name string, args ...ast.Node) ast.Node {
 	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args}
 }
 
+// allFaults are those of row["…"] and of names that nothing has.
+func (e *expressions) allFaults(v *columnVisitor) []expressionFault {
+	faults := v.faults
+	for _, n := range v.unknown {
+		f := expressionFault{at: n.Location().From}
+		e.explainName(&f, n.Value)
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+// explainName says what is wrong with a name, and which one was meant.
+func (e *expressions) explainName(f *expressionFault, name string) {
+	if why, forbidden := isForbidden(name); forbidden {
+		f.message, f.hint = "there is no function "+name, why
+		return
+	}
+	f.message, f.hint = "no column or function is called "+name, e.nearest(name)
+}
+
 // explain rewords a compiler's message and finds the name that was meant.
-func (e *expressions) explain(source string, err error) *expressionFault {
-	f := &expressionFault{message: err.Error()}
+func (e *expressions) explain(source string, err error) expressionFault {
+	f := expressionFault{message: err.Error()}
 	compile, ok := errors.AsType[*file.Error](err)
 	if !ok {
 		return f
@@ -282,12 +306,7 @@ func (e *expressions) explain(source string, err error) *expressionFault {
 		f.hint = e.spelling(source)
 		return f
 	}
-	if why, forbidden := isForbidden(name); forbidden {
-		f.message, f.hint = "there is no function "+name, why
-		return f
-	}
-	f.message = "no column or function is called " + name
-	f.hint = e.nearest(name)
+	e.explainName(&f, name)
 	return f
 }
 

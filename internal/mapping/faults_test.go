@@ -73,6 +73,7 @@ func TestMappingFaults(t *testing.T) {
 		{name: "missing column", mapping: "attributes:\n  userName: Work Emial\n  title: Shoe Size\n  active: {value: true}\n  locale: true\n"},
 		{name: "column twice in the header", mapping: "attributes:\n  userName: Work Email\n  title: Phone\n"},
 		{name: "misspelt column in an expression", mapping: "attributes:\n  userName: Work Email\n  displayName: =first_name + \" \" + lst_name\n  title: '=First Name'\n  nickName: =upper(FirstName)\n"},
+		{name: "several misspelt names in an expression", mapping: "attributes:\n  userName: Work Email\n  displayName: =frist_name + uper(lst_name) + row[\"Statos\"]\n  title: =frist_name + lst_name\n"},
 		{name: "misspelt column in row", mapping: "attributes:\n  userName: Work Email\n  title: =row[\"Statos\"]\n  nickName: =row[status]\n"},
 		{name: "expression that does not parse", mapping: "attributes:\n  userName: Work Email\n  title: =status +\n  nickName: \"=\"\n  displayName: '=\"open'\n"},
 		{name: "expression that YAML cuts", mapping: "attributes:\n  userName: Work Email\n  roles: =filter(split(skills, \",\"), # != \"x\")\n"},
