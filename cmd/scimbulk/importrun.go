@@ -148,7 +148,7 @@ func (r *importRun) keepStdin() (err error) {
 	if r.runDir, err = newRunDir(r.run.dir, r.command()); err != nil {
 		return err
 	}
-	kept := filepath.Join(r.runDir, "stdin."+cmp.Or(r.format, "csv"))
+	kept := filepath.Join(r.runDir, "stdin")
 	if err := copyInput(r.s.in, kept); err != nil {
 		return fmt.Errorf("keeping standard input for a later resume: %w", err)
 	}

@@ -83,7 +83,7 @@ func (o *fileOptions) open(s streams, note func(string, ...any)) (in *rows.Reade
 			return nil, nil, err
 		}
 		discard = func() { os.RemoveAll(aside) }
-		path, read.Name = filepath.Join(aside, "stdin."+cmp.Or(o.format, "csv")), "stdin"
+		path, read.Name = filepath.Join(aside, "stdin"), "stdin"
 		if err := copyInput(s.in, path); err != nil {
 			discard()
 			return nil, nil, err

@@ -295,7 +295,11 @@ func (c *mappingCheck) write(out io.Writer, asJSON bool) error {
 }
 
 func (c *mappingCheck) writeFaults(b *strings.Builder) {
-	fmt.Fprintf(b, "%d rows of %s as %s resources: ", c.Rows, c.File, c.Resource)
+	rows := "rows"
+	if c.Rows == 1 {
+		rows = "row"
+	}
+	fmt.Fprintf(b, "%d %s of %s as %s resources: ", c.Rows, rows, c.File, c.Resource)
 	if c.Faulty == 0 {
 		b.WriteString("all can be used\n")
 		return

@@ -24,7 +24,10 @@ func (s *csvSource) swallowed(at int64) bool {
 func (s *csvSource) ragged(at int64, found int) *Error {
 	want := len(s.r.header)
 	hint := "a cell that holds the delimiter must stand in " + s.quoteName() + " quotes"
-	if found < want {
+	switch {
+	case want == 1:
+		hint = fmt.Sprintf("if line %d is a title, --skip-rows %[1]d goes past it", s.r.headerLine)
+	case found < want:
 		hint = "is a delimiter missing, or a line broken in two?"
 	}
 	return s.r.fault(at, 0, fmt.Sprintf("the row has %s, the header has %d", count(found, "cell"), want), hint)

@@ -16,15 +16,16 @@ import (
 // Reader reads the rows of one file, once and in order. It is not safe for
 // concurrent use.
 type Reader struct {
-	opts   Options
-	file   *os.File
-	size   int64
-	stream *stream
-	lines  *lines
-	found  *findings
-	header []string
-	notes  []string
-	csv    *csvSource // nil for JSONL
+	opts       Options
+	file       *os.File
+	size       int64
+	stream     *stream
+	lines      *lines
+	found      *findings
+	header     []string
+	headerLine int64
+	notes      []string
+	csv        *csvSource // nil for JSONL
 }
 
 // findings are what looking at a file has shown.
@@ -78,7 +79,7 @@ func (r *Reader) start() error {
 		return r.fault(0, 0, "is a directory", "give a CSV or JSONL file")
 	}
 	switch r.opts.Format {
-	case CSV, TSV, JSONL:
+	case CSV, TSV, JSONL, "":
 	default:
 		return fmt.Errorf("unknown format %q: csv, tsv and jsonl are known", r.opts.Format)
 	}
@@ -313,6 +314,9 @@ func (r *Reader) lookAtText(sample []byte, whole bool) []byte {
 	r.found.eol = lineEnd(text)
 	text = completeLines(text, whole, r.found.eol)
 	text = dropLines(text, r.opts.SkipRows, r.found.eol)
+	if r.opts.Format == "" {
+		r.opts.Format = formatBy(text)
+	}
 	if r.opts.Format != JSONL {
 		r.chooseDialect(text)
 	}
@@ -365,12 +369,28 @@ func (r *Reader) readHeader() error {
 	if blank {
 		return r.fault(line, 0, "the header has no names", "the first line must name the columns; --skip-rows skips lines before it")
 	}
+	r.headerLine = line
 	r.noteHeader()
 	return nil
 }
 
+// named is how many columns have a name.
+func (r *Reader) named() int {
+	n := 0
+	for _, name := range r.header {
+		if name != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // noteHeader names the columns that cannot be told apart.
 func (r *Reader) noteHeader() {
+	if named := r.named(); 2*named < len(r.header) {
+		r.notes = append(r.notes, fmt.Sprintf("line %d names %d of %d columns: if it is a title, --skip-rows %[1]d goes past it", r.headerLine, named, len(r.header)))
+		return
+	}
 	seen := map[string]int{}
 	for i, name := range r.header {
 		first, again := seen[strings.ToLower(name)]

@@ -177,6 +177,20 @@ func TestRows(t *testing.T) {
 			notes: "encoding utf-16be detected, though the file has no byte order mark; --encoding overrides",
 		},
 		{
+			name: "JSONL by its look", file: "stdin", text: "{\"a\":1}\n", header: `["a"]`, rows: []string{`1@1 ["1"] {"a":1}`},
+		},
+		{
+			name: "CSV by its look", file: "stdin", text: "a,b\n1,2\n", header: `["a" "b"]`, rows: []string{`1@2 ["1" "2"]`},
+		},
+		{
+			name: "a title above the header", file: "x.csv", text: "New hires,,\na,b,c\n1,2,3\n", header: `["New hires" "" ""]`,
+			rows: []string{`1@2 ["a" "b" "c"]`, `2@3 ["1" "2" "3"]`}, notes: "line 1 names 1 of 3 columns: if it is a title, --skip-rows 1 goes past it",
+		},
+		{
+			name: "a title of one cell", file: "x.csv", text: "New hires\na,b\n", header: `["New hires"]`,
+			rows: []string{`1@2 ["a" "b"] ! x.csv:2: the row has 2 cells, the header has 1 (if line 1 is a title, --skip-rows 1 goes past it)`},
+		},
+		{
 			name: "tabs", file: "x.tsv", text: "a\tb\n1\t\n\t\n", header: `["a" "b"]`, rows: []string{`1@2 ["1" ""]`, `2@3 ["" ""]`},
 		},
 		{
@@ -308,6 +322,7 @@ func TestOpenFaults(t *testing.T) {
 		{"blank", "x.csv", " \n\n", Options{}, "x.csv: the file is empty (its first line must name the columns)"},
 		{"no names", "x.csv", ",,\n1,2,3\n", Options{}, "x.csv:1: the header has no names (the first line must name the columns; --skip-rows skips lines before it)"},
 		{"a JSON array", "x.jsonl", "\n [{\"a\":1},\n{\"a\":2}]", Options{}, "x.jsonl:2:1: a JSON array, where JSONL has an object a line (convert it with: jq -c '.[]' x.jsonl > FILE.jsonl)"},
+		{"a JSON array by its look", "x.json", "[{\"a\":1}]", Options{}, "x.json:1:1: a JSON array, where JSONL has an object a line (convert it with: jq -c '.[]' x.json > FILE.jsonl)"},
 		{"a JSON object over lines", "x.jsonl", "{\n\"a\":1\n}\n", Options{}, "x.jsonl:1:1: an object over several lines, where JSONL has an object a line (convert it with: jq -c . x.jsonl > FILE.jsonl)"},
 		{"not Windows-1252", "x.csv", "a\nb\n\x83\x81\x65\n", Options{}, "x.csv:3: byte 0x81 is neither UTF-8 nor Windows-1252 (name its encoding with --encoding, for example windows-1251, shift_jis or gb18030)"},
 		{"Cyrillic", "x.csv", "a\n\xcf\xf0\xe8\xe2\xe5\xf2\n", Options{}, "x.csv:2: the text is not UTF-8 and does not look like Windows-1252 or Latin-1 (name its encoding with --encoding, for example windows-1251, shift_jis or gb18030)"},

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func openStream(file *os.File) (*stream, error) {
 }
 
 // formatOf knows a format by a file's name, a compressed one's by what stands
-// before .gz or .zst.
+// before .gz or .zst; "" where the name does not say.
 func formatOf(path string) Format {
 	name := strings.ToLower(path)
 	name = strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
@@ -77,6 +78,16 @@ func formatOf(path string) Format {
 		return JSONL
 	case strings.HasSuffix(name, ".tsv"), strings.HasSuffix(name, ".tab"):
 		return TSV
+	case strings.HasSuffix(name, ".csv"):
+		return CSV
+	}
+	return ""
+}
+
+// formatBy knows a format by how the text begins.
+func formatBy(text []byte) Format {
+	if text = bytes.TrimLeft(text, " \t\r\n"); len(text) > 0 && (text[0] == '{' || text[0] == '[') {
+		return JSONL
 	}
 	return CSV
 }
