@@ -226,6 +226,7 @@ func (c *compiler) setSteps(f *field, e *entry) {
 			continue
 		}
 		f.steps = append(f.steps, step)
+		f.regionless = f.regionless || name.s == "phone" && region.code == ""
 	}
 	if e.format.given {
 		date, err := parseDateFormat(e.format.s)

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/vm"
@@ -29,13 +30,14 @@ type field struct {
 	date     *dateFormat
 	when     *vm.Program
 
-	list   bool // the values are elements of a list
-	auto   bool // "|" separates values
-	negate bool
-	secret bool // values are not cleaned
-	quiet  bool // values are not shown
-	hidden bool // the value is known and not sent (id)
-	json   bool // the values are those of a whole resource, and were in no spreadsheet
+	list       bool // the values are elements of a list
+	auto       bool // "|" separates values
+	negate     bool
+	secret     bool // values are not cleaned
+	quiet      bool // values are not shown
+	hidden     bool // the value is known and not sent (id)
+	regionless bool // telephone numbers, of a country that the mapping does not name
+	json       bool // the values are those of a whole resource, and were in no spreadsheet
 }
 
 // reference is how a name becomes an id.
@@ -125,6 +127,22 @@ func (f *field) several(s string) (value, error) {
 		return f.reference(list), nil
 	}
 	return f.listOf(list)
+}
+
+// hasLocalNumber says whether a cell holds a telephone number that cannot be
+// dialled from abroad, for want of a region.
+func (f *field) hasLocalNumber(cell string) bool {
+	if !f.regionless {
+		return false
+	}
+	numbers := []string{cell}
+	if f.split != "" {
+		numbers = pieces(cell, f.split)
+	}
+	return slices.ContainsFunc(numbers, func(piece string) bool {
+		number, err := phone(piece, regionCode{})
+		return err == nil && !strings.HasPrefix(number, "+")
+	})
 }
 
 func (f *field) reference(names []string) value {

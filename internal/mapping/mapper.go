@@ -250,10 +250,14 @@ func (r *rowMapper) value(f *field, row *rows.Row) (value, error) {
 	case f.secret && f.column < len(row.Cells):
 		return f.ofText(row.Cells[f.column], token)
 	}
-	if v, ok := literal(r.mp.cells[f.column]); ok {
+	cell := r.mp.cells[f.column]
+	if v, ok := literal(cell); ok {
 		return f.exact(v)
 	}
-	return f.ofText(r.mp.cells[f.column], token)
+	if f.hasLocalNumber(cell) {
+		r.rec.Warnings = append(r.rec.Warnings, f.name+": telephone numbers without a country code are left as they are (region: names the country)")
+	}
+	return f.ofText(cell, token)
 }
 
 // run evaluates an expression on the row.

@@ -142,7 +142,8 @@ func TestValues(t *testing.T) {
 		{"title", "title: {column: C, transform: title}", "o'neil SMITH-jones", `title = "O'Neil Smith-Jones"`},
 		{"ascii", "title: {column: C, transform: ascii}", "Ünal 漢", `title = "Unal "`},
 		{"phone", "title: {column: C, transform: phone, region: US}", "(555) 123-4567 x12", `title = "+15551234567;ext=12"`},
-		{"phone without a region", "title: {column: C, transform: phone}", "030 1234567", `title = "030 1234567"`},
+		{"phone without a region", "title: {column: C, transform: phone}", "030 1234567", "title = \"030 1234567\"\n" +
+			"C: telephone numbers without a country code are left as they are (region: names the country)"},
 		{"phone with a code", "title: {column: C, transform: phone}", "0049 (30) 1234567", `title = "+49301234567"`},
 		{"phone with a code and a trunk prefix", "title: {column: C, transform: phone, region: FR}", "+49 (0)30 1234567", `title = "+49301234567"`},
 		{"Italian phone", "title: {column: C, transform: phone, region: it}", "06 1234567", `title = "+39061234567"`},
