@@ -26,7 +26,9 @@ type Options struct {
 	Profile Profile
 	// Rate caps the requests a second; 0 is no cap.
 	Rate float64
-	// Workers is how many callers there will be; 0 is the profile's number.
+	// Workers is how many requests may be under way at a time; 0 is the
+	// profile's number. More callers than that take turns, and no request's
+	// time runs while it waits for its turn.
 	Workers int
 	// Timeout is for one request, with its answer; 0 is 30 s.
 	Timeout time.Duration
@@ -60,6 +62,8 @@ type Client struct {
 	budget   *budget
 	counters counters
 	reached  atomic.Bool // the server has answered
+	bulkIDs  atomic.Int64
+	turns    chan struct{} // one for each request that may be under way
 }
 
 var (
@@ -87,6 +91,7 @@ func New(o Options) (*Client, error) {
 		maxAttempts: o.MaxAttempts,
 		budget:      newBudget(),
 		pacer:       newPacer(o.Rate, startRate(o)),
+		turns:       make(chan struct{}, o.Workers),
 	}
 	transport := o.Transport
 	if transport == nil {
@@ -244,19 +249,6 @@ func (c *Client) Delete(ctx context.Context, e Endpoint, id string, ifMatch stri
 	k.ifMatch = quoteETag(ifMatch)
 	k.receive = receiveNothing
 	return c.do(ctx, k)
-}
-
-// Bulk sends a bulk request (RFC 7644 §3.7). The answer's document is the
-// response's Resource.Raw. If the answer is lost, every operation of the
-// request is in doubt.
-func (c *Client) Bulk(ctx context.Context, body []byte) (*Response, error) {
-	return c.do(ctx, &call{
-		method:   http.MethodPost,
-		endpoint: bulkEndpoint,
-		path:     c.casePath(string(bulkEndpoint)),
-		body:     body,
-		receive:  receiveBulk,
-	})
 }
 
 // resourceCall prepares a call for one resource.

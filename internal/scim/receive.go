@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -85,21 +84,6 @@ func receiveDocument(resp *Response, answer *http.Response) error {
 	}
 	if resp.Resource.Version == "" {
 		resp.Resource.Version = quoteETag(answer.Header.Get("ETag"))
-	}
-	return nil
-}
-
-// receiveBulk reads the answer to a bulk request, which must list what became of
-// its operations (RFC 7644 §3.7.3).
-func receiveBulk(resp *Response, answer *http.Response) error {
-	if err := receiveDocument(resp, answer); err != nil {
-		return err
-	}
-	var list struct {
-		Operations jsontext.Value `json:"Operations"`
-	}
-	if json.Unmarshal(resp.Resource.Raw, &list, wireJSON) != nil || list.Operations.Kind() != '[' {
-		return &oddBody{detail: decodeErrorBody(resp.Resource.Raw, "").detail}
 	}
 	return nil
 }

@@ -107,6 +107,12 @@ func (c *Client) renew(ctx context.Context, t *trial) bool {
 
 // attempt waits for leave to send, sends, and tells the pace how it went.
 func (c *Client) attempt(ctx context.Context, k *call, t *trial, delay time.Duration) (*Response, *Error) {
+	select {
+	case c.turns <- struct{}{}:
+		defer func() { <-c.turns }()
+	case <-ctx.Done():
+		return nil, c.fault(k, t, &Error{Unsent: true, Err: ctx.Err()})
+	}
 	leave, err := c.pacer.admit(ctx, delay)
 	if err != nil {
 		return nil, c.fault(k, t, &Error{Unsent: true, Err: err})

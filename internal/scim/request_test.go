@@ -30,8 +30,16 @@ func writes() []operation {
 		{"POST", func(c *Client) error { _, err := c.Create(background, Users, body); return err }},
 		{"PUT", func(c *Client) error { _, err := c.Replace(background, Users, "1", body, `"7"`); return err }},
 		{"PATCH", func(c *Client) error { _, err := c.Patch(background, Users, "1", body, ""); return err }},
-		{"BULK", func(c *Client) error { _, err := c.Bulk(background, body); return err }},
+		{"BULK", func(c *Client) error { return bulkOf(c, body) }},
 	}
+}
+
+func bulkOf(c *Client, body []byte) error {
+	op, err := c.BulkOperation(http.MethodPost, Users, "", body, "")
+	if err == nil {
+		_, err = c.Bulk(background, []*BulkOperation{op})
+	}
+	return err
 }
 
 func reads() []operation {
