@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -41,8 +43,12 @@ func (s *Sandbox) bulk(q *request) (answer, error) {
 	if q.r.Method != "POST" {
 		return answer{}, notAllowed(q, "POST")
 	}
-	if len(q.body) > maxPayload {
-		return answer{}, s.bulkTooLarge("the body is larger than maxPayloadSize, %d bytes", maxPayload)
+	if refusal := s.faults.word("bulk-refused"); refusal != "" {
+		status, _ := strconv.Atoi(refusal) // the fault's own words are numbers
+		return answer{}, refuse(status, "", "/Bulk is not for you")
+	}
+	if most := s.maxBulkPayload(); len(q.body) > most {
+		return answer{}, s.bulkTooLarge("the body is larger than maxPayloadSize, %d bytes", most)
 	}
 	body, err := q.object()
 	if err != nil {
@@ -54,6 +60,26 @@ func (s *Sandbox) bulk(q *request) (answer, error) {
 	}
 	job.run()
 	return answer{status: 200, header: []string{"Content-Type", scimType}, body: job.response()}, nil
+}
+
+// cost is how many requests of the quota a request takes.
+func (s *Sandbox) cost(q *request) int {
+	if !s.faults.has("bulk-counts-operations") || !strings.HasSuffix(q.r.URL.Path, "/Bulk") {
+		return 1
+	}
+	body, err := parseObject(q.body)
+	if err != nil {
+		return 1
+	}
+	return max(1, len(body.list("Operations")))
+}
+
+func (s *Sandbox) maxBulkOperations() int {
+	return cmp.Or(s.faults.number("bulk-max-operations"), maxBulkOperations)
+}
+
+func (s *Sandbox) maxBulkPayload() int {
+	return cmp.Or(s.faults.number("bulk-max-payload"), maxPayload)
 }
 
 func (s *Sandbox) bulkTooLarge(format string, n int) error {
@@ -71,8 +97,12 @@ func (j *bulkJob) parse(body *object) error {
 		j.most, _ = strconv.Atoi(string(n))
 	}
 	list := body.list("Operations")
-	if len(list) > maxBulkOperations {
-		return j.s.bulkTooLarge("more than maxOperations, %d", maxBulkOperations)
+	most := j.s.maxBulkOperations()
+	if n := j.s.faults.number("bulk-takes"); n > 0 {
+		most = n
+	}
+	if len(list) > most {
+		return j.s.bulkTooLarge("more than maxOperations, %d", most)
 	}
 	for i, e := range list {
 		o, ok := e.(*object)
@@ -169,7 +199,7 @@ func (j *bulkJob) waits(op *bulkOperation) bool {
 
 func (j *bulkJob) carryOut(op *bulkOperation) {
 	op.done = true
-	a, err := j.perform(op)
+	a, err := j.performOrFail(op)
 	if err != nil {
 		a = j.s.fail(j.q, err)
 	}
@@ -181,6 +211,21 @@ func (j *bulkJob) carryOut(op *bulkOperation) {
 	if op.method == "POST" {
 		j.ids[op.bulkID] = op.id
 	}
+}
+
+// performOrFail carries an operation out, unless a fault strikes it.
+func (j *bulkJob) performOrFail(op *bulkOperation) (answer, error) {
+	switch {
+	case j.s.faults.hit("bulk-throttles"):
+		return answer{}, throttled(time.Second)
+	case j.s.faults.hit("bulk-5xx-before"):
+		return answer{}, refuse(500, "", "internal error: nothing was done")
+	}
+	a, err := j.perform(op)
+	if err == nil && j.s.faults.hit("bulk-5xx-after") {
+		return answer{}, refuse(500, "", "internal error: it was done all the same")
+	}
+	return a, err
 }
 
 func cutLast(text, sep string) (before, after string) {
@@ -334,7 +379,7 @@ func (j *bulkJob) complete(op *bulkOperation) {
 func (j *bulkJob) response() []byte {
 	var list []any
 	for _, op := range j.ops {
-		if op.done {
+		if op.done && !j.s.faults.hit("bulk-omits") {
 			list = append(list, j.result(op))
 		}
 	}
@@ -347,14 +392,15 @@ func (j *bulkJob) response() []byte {
 // result reports on one operation; only a POST that failed has no location.
 func (j *bulkJob) result(op *bulkOperation) *object {
 	o := newObject(member{"method", op.method})
-	if op.bulkID != "" {
+	named := !j.s.faults.has("bulk-anonymous")
+	if op.bulkID != "" && named {
 		o.set("bulkId", op.bulkID)
 	}
 	location := op.answer.get("Location")
 	if location == "" && op.method != "POST" {
 		location = j.q.site.origin + j.q.site.base + j.resolvePath(op.path)
 	}
-	if location != "" {
+	if location != "" && named {
 		o.set("location", location)
 	}
 	if tag := op.answer.get("ETag"); tag != "" {

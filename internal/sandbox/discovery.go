@@ -176,7 +176,7 @@ func (s *Sandbox) config(q *request) *object {
 	o := newObject(
 		member{"schemas", []any{configURN}},
 		member{"patch", supported(true)},
-		member{"bulk", supported(full, member{"maxOperations", itoa(maxBulkOperations)}, member{"maxPayloadSize", itoa(maxPayload)})},
+		member{"bulk", supported(full, member{"maxOperations", itoa(s.maxBulkOperations())}, member{"maxPayloadSize", itoa(s.maxBulkPayload())})},
 		member{"filter", supported(true, member{"maxResults", itoa(s.rules.pageCap)})},
 		member{"changePassword", supported(true)},
 		member{"sort", supported(full)},

@@ -120,6 +120,16 @@ func Faults() []FaultInfo {
 		{"bulk-shuffle", "", "/Bulk returns its results in another order"},
 		{"bulk-over-400", "", "/Bulk over its limits gets 400 instead of 413"},
 		{"bulk-lower-case", "", "/Bulk carries out a method in lower case and reports 400 for it"},
+		{"bulk-refused", "400|403|404|501", "/Bulk is announced, and every request to it refused"},
+		{"bulk-max-operations", count, "maxOperations of /Bulk"},
+		{"bulk-max-payload", count, "maxPayloadSize of /Bulk, in bytes"},
+		{"bulk-takes", count, "/Bulk takes N operations, whatever it announces"},
+		{"bulk-counts-operations", "", "every operation of /Bulk counts against the rate limit"},
+		{"bulk-omits", chance, "/Bulk leaves an operation out of its answer"},
+		{"bulk-anonymous", "", "/Bulk names neither bulkId nor location in its answer"},
+		{"bulk-5xx-before", chance, "/Bulk reports 500 for an operation that it has not carried out"},
+		{"bulk-5xx-after", chance, "/Bulk carries an operation out and reports 500 for it"},
+		{"bulk-throttles", chance, "/Bulk reports 429 for an operation that it has not carried out"},
 	}
 }
 

@@ -293,8 +293,28 @@ func faultProbes() map[string]struct {
 			group := b.dir.groups.slots[len(b.dir.groups.slots)-1].rev
 			return strings.Repeat("1", strings.Count(strings.Join(group.members, " "), "bulkId:"))
 		}},
-		"bulk-shuffle":  {"", "c", bulk("Operations/0/bulkId", strings.Join([]string{bulkUser("a"), bulkUser("b"), bulkUser("c")}, ","))},
-		"bulk-over-400": {"", "400", bulk("status", strings.TrimSuffix(strings.Repeat(bulkUser("a")+",", maxBulkOperations+1), ","))},
+		"bulk-shuffle":        {"", "c", bulk("Operations/0/bulkId", strings.Join([]string{bulkUser("a"), bulkUser("b"), bulkUser("c")}, ","))},
+		"bulk-over-400":       {"", "400", bulk("status", strings.TrimSuffix(strings.Repeat(bulkUser("a")+",", maxBulkOperations+1), ","))},
+		"bulk-refused":        {"501", "501", bulk("status", bulkUser("a"))},
+		"bulk-max-operations": {"3", "3", func(b *box) string { return b.call("GET", "/ServiceProviderConfig", "").at("bulk/maxOperations") }},
+		"bulk-max-payload":    {"50", "413", bulk("status", bulkUser("a"))},
+		"bulk-takes":          {"2", "413", bulk("status", strings.Join([]string{bulkUser("a"), bulkUser("b"), bulkUser("c")}, ","))},
+		"bulk-counts-operations": {"", "3", func(b *box) string {
+			b.limiter.window = true
+			bulk("", bulkUser("a")+","+bulkUser("b")+","+bulkUser("c"))(b)
+			return fmt.Sprint(b.limiter.used)
+		}},
+		"bulk-omits":     {"1", "", bulk("Operations/0/bulkId", bulkUser("a"))},
+		"bulk-anonymous": {"", "", bulk("Operations/0/location", bulkUser("a"))},
+		"bulk-5xx-before": {"1", "500 0", func(b *box) string {
+			return bulk("Operations/0/status", bulkUser("a"))(b) + " " + b.total(`userName eq "a"`)
+		}},
+		"bulk-5xx-after": {"1", "500 1", func(b *box) string {
+			return bulk("Operations/0/status", bulkUser("a"))(b) + " " + b.total(`userName eq "a"`)
+		}},
+		"bulk-throttles": {"1", "429 0", func(b *box) string {
+			return bulk("Operations/0/status", bulkUser("a"))(b) + " " + b.total(`userName eq "a"`)
+		}},
 		"bulk-lower-case": {"", "400 1", func(b *box) string {
 			status := bulk("Operations/0/status", strings.Replace(bulkUser("neo"), "POST", "post", 1))(b)
 			return status + " " + b.total(`userName eq "neo"`)

@@ -63,7 +63,10 @@ func (s *Sandbox) authorised(q *request, limits *quota) (answer, error) {
 	if q.grant, err = s.tokens.check(q.r); err != nil {
 		return answer{}, err
 	}
-	if s.limiter != nil {
+	for range s.cost(q) {
+		if s.limiter == nil {
+			break
+		}
 		if *limits = s.limiter.take(time.Now()); !limits.admitted {
 			return answer{}, throttled(limits.retry)
 		}
