@@ -54,6 +54,7 @@ Faults for --fault:
 	f.DurationVar(&o.Latency, "latency", 0, "added to every answer")
 	f.StringArrayVar(&o.Faults, "fault", nil, "misbehave: `NAME[=VALUE]`, repeatable")
 	f.Int64Var(&o.FaultSeed, "fault-seed", 1, "seed of the faults")
+	f.StringVar(&o.Me, "me", "", "`userName` of the person whose account the token is of, whom /Me shows (default: nobody's)")
 	f.StringVar(&o.Audit, "audit", "", "write every request and every change to `FILE`")
 	return cmd
 }

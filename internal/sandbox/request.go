@@ -167,10 +167,36 @@ func (s *Sandbox) route(q *request) (answer, error) {
 	switch {
 	case s.named(name, s.configName()), s.named(name, "ResourceTypes"), s.named(name, "Schemas"):
 		return s.discovery(q)
-	case name == "Me":
-		return answer{}, refuse(501, "", "/Me is not supported: a bulk loader's token is nobody's account")
+	case name == "Me" && len(q.path) == 1:
+		return s.me(q)
 	}
 	return answer{}, notFound("path", q.r.URL.Path)
+}
+
+// me serves the account that the token is of, where it is somebody's (RFC 7644
+// §3.11). Genesys Cloud has no such endpoint.
+func (s *Sandbox) me(q *request) (answer, error) {
+	if s.opt.Me == "" || s.rules.name != "rfc" {
+		return answer{}, refuse(501, "", "/Me is not supported: a bulk loader's token is nobody's account")
+	}
+	if q.r.Method != http.MethodGet {
+		return answer{}, notAllowed(q, "GET")
+	}
+	id := s.dir.idOf(s.opt.Me)
+	if id == "" {
+		return answer{}, notFound("User", s.opt.Me)
+	}
+	return s.read(q, s.rules.user, id)
+}
+
+// idOf finds a person by userName; "" is nobody.
+func (d *directory) idOf(userName string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if list := d.users.byKey[fold(userName)]; len(list) > 0 {
+		return list[0].rev.id
+	}
+	return ""
 }
 
 // named compares a path segment with an endpoint's name.

@@ -26,6 +26,7 @@ type Options struct {
 	Audit     string        // path of the audit file; "" is none
 	Token     string        // bearer token to ask for; "" asks for none
 	TokenTTL  time.Duration // life of a token from /oauth/token; 0 is an hour
+	Me        string        // userName of the person whose account /Me is; "" is nobody's (rfc only)
 }
 
 // Sandbox is a SCIM directory behind an http.Handler. It is safe for

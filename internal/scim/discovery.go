@@ -55,6 +55,14 @@ func (c *Client) document(ctx context.Context, e Endpoint, id string) (jsontext.
 	return resp.Resource.Raw, nil
 }
 
+// Me reads the account that the requests are made with (RFC 7644 §3.11). Many
+// servers do not say: they answer 501 or 404.
+func (c *Client) Me(ctx context.Context) (*Response, error) {
+	return c.do(ctx, &call{
+		method: http.MethodGet, endpoint: Users, path: c.casePath(string(me)), read: true, receive: receiveResource(Users, true),
+	})
+}
+
 // ServiceProviderConfig reads what the server says it can do (RFC 7643 §5); the
 // document is the response's Resource.Raw. Some servers have it under the
 // plural name alone (RFC 7644 errata 4978).

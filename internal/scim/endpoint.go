@@ -20,6 +20,7 @@ const (
 	serviceProviderConfig  Endpoint = "ServiceProviderConfig"
 	serviceProviderConfigs Endpoint = "ServiceProviderConfigs"
 	bulkEndpoint           Endpoint = "Bulk"
+	me                     Endpoint = "Me"
 )
 
 // errNoID keeps a call for one resource from reaching the whole collection,

@@ -3,6 +3,7 @@ package scim
 import (
 	"math/big"
 	"strings"
+	"time"
 )
 
 // Matches says whether an object, such as one value of a multi-valued attribute,
@@ -70,7 +71,7 @@ func matchesComparison(f Comparison, o Object, attrs []Attribute) bool {
 		if f.Op != "ne" && compares(f.Op, leaf, e, f.Value) {
 			return true
 		}
-		found = found || f.Op == "ne" && Equal(leaf, e, f.Value)
+		found = found || f.Op == "ne" && compares("eq", leaf, e, f.Value)
 	}
 	return f.Op == "ne" && !found || f.Op == "eq" && f.Value == nil && len(matchingElements(f.Path, o, attrs)) == 0
 }
@@ -79,13 +80,16 @@ func compares(op string, attr *Attribute, have, want any) bool {
 	if op == "pr" {
 		return true
 	}
-	if op == "eq" {
-		return Equal(attr, have, want)
+	if op == "eq" && Equal(attr, have, want) {
+		return true
 	}
 	a, okA := have.(string)
 	b, okB := want.(string)
 	if !okA || !okB {
 		return comparesNumbers(op, have, want)
+	}
+	if x, y, ok := times(a, b); ok && attr != nil && attr.Type == "dateTime" {
+		return ordered(op, x.Compare(y))
 	}
 	if attr == nil || !attr.CaseExact {
 		a, b = strings.ToLower(a), strings.ToLower(b)
@@ -101,6 +105,14 @@ func compares(op string, attr *Attribute, have, want any) bool {
 	return ordered(op, strings.Compare(a, b))
 }
 
+// times reads two times, which different zones and fractions can make two texts
+// of one (RFC 7643 §2.3.5).
+func times(a, b string) (x, y time.Time, ok bool) {
+	x, errX := time.Parse(time.RFC3339, a)
+	y, errY := time.Parse(time.RFC3339, b)
+	return x, y, errX == nil && errY == nil
+}
+
 func comparesNumbers(op string, have, want any) bool {
 	a, okA := have.(Number)
 	b, okB := want.(Number)
@@ -114,6 +126,8 @@ func comparesNumbers(op string, have, want any) bool {
 
 func ordered(op string, cmp int) bool {
 	switch op {
+	case "eq":
+		return cmp == 0
 	case "gt":
 		return cmp > 0
 	case "ge":
