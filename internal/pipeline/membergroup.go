@@ -66,7 +66,7 @@ func (g *memberGroup) carryOut(ctx context.Context) {
 }
 
 func (g *memberGroup) read(ctx context.Context) (err error) {
-	g.have, err = g.members(ctx, g.id)
+	g.have, err = g.book.have(ctx, &g.rows[0])
 	if len(g.have) == 0 && g.shown.Load() == membersHidden {
 		g.have = nil
 	}
@@ -81,11 +81,14 @@ func (g *memberGroup) unreadable(ctx context.Context, err error) error {
 	var failed *scim.Error
 	errors.As(err, &failed)
 	for i := range g.rows {
-		s := g.newSend(&g.rows[i])
-		if s.reject(failed); s.doubt != nil {
-			s.unknown(err)
+		s, err := g.book.begin(&g.rows[i])
+		if err != nil {
+			return err
 		}
-		if err := g.hand(s); err != nil {
+		if s.reject(failed); s.doubt != nil {
+			s.unknown(failed)
+		}
+		if err := g.book.hand(g, []*memberSend{s}); err != nil {
 			return err
 		}
 	}
@@ -144,7 +147,10 @@ func (g *memberGroup) oneTurn(ctx context.Context, rows []memberRow) error {
 		if g.take.Err() != nil {
 			return ErrInterrupted
 		}
-		s := g.newSend(&rows[i])
+		s, err := g.book.begin(&rows[i])
+		if err != nil {
+			return err
+		}
 		if s.doubt != nil {
 			g.late = time.Now().Add(g.Settle)
 		}
@@ -152,7 +158,7 @@ func (g *memberGroup) oneTurn(ctx context.Context, rows []memberRow) error {
 			if s.outcome = Unchanged; s.doubt != nil {
 				s.outcome = Updated // by the session that had sent it
 			}
-			if err := g.hand(s); err != nil {
+			if err := g.book.hand(g, []*memberSend{s}); err != nil {
 				return err
 			}
 			continue
@@ -166,14 +172,6 @@ func (g *memberGroup) oneTurn(ctx context.Context, rows []memberRow) error {
 		size = g.batchSize()
 	}
 	return g.flush(ctx)
-}
-
-func (g *memberGroup) newSend(m *memberRow) *memberSend {
-	s := &memberSend{row: m, user: g.table.users.ids[m.user], doubt: g.doubted[int64(m.line)]}
-	if s.doubt != nil {
-		s.step = s.doubt.Step + 1
-	}
-	return s
 }
 
 // satisfied says whether the group is as the row asks.
@@ -190,7 +188,7 @@ func (g *memberGroup) flush(ctx context.Context) error {
 		rest = rest[n:]
 	}
 	g.verify(ctx)
-	err := g.handBatch()
+	err := g.book.hand(g, g.batch)
 	g.batch = g.batch[:0]
 	return errors.Join(stopped, err)
 }

@@ -2,54 +2,78 @@ package pipeline
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 
 	"scimbulk/internal/plan"
 	"scimbulk/internal/scim"
 )
 
-// hand gives the result of one row to the collector.
-func (g *memberGroup) hand(s *memberSend) error {
-	result, err := g.result(s)
-	if err == nil {
-		g.results <- result // the collector takes everything until this channel is closed
-	}
-	return err
+func (r *memberFileRun) groupID(m *memberRow) string { return r.table.groups.ids[m.group] }
+
+func (r *memberFileRun) have(ctx context.Context, m *memberRow) (memberSet, error) {
+	return r.members(ctx, r.groupID(m))
 }
 
-// handBatch hands on the rows of a batch that have their outcome. The first row
-// of each request bears the change of all of them: a plan has a line a request.
-func (g *memberGroup) handBatch() error {
-	carried := map[int][]*memberSend{}
-	for _, s := range g.batch {
-		if s.outcome == Updated {
-			carried[s.patch] = append(carried[s.patch], s)
-		}
+func (r *memberFileRun) begin(m *memberRow) (*memberSend, error) {
+	s := &memberSend{row: m, user: r.table.users.ids[m.user], doubt: r.doubted[int64(m.line)]}
+	if s.doubt != nil {
+		s.step = s.doubt.Step + 1
 	}
-	for _, s := range g.batch {
+	return s, nil
+}
+
+// groupName is what a row calls its group.
+func (r *memberFileRun) groupName(m *memberRow) (string, error) {
+	row, err := r.table.spool.row(m.at)
+	if err != nil {
+		return "", err
+	}
+	says, _ := r.columns.read(row)
+	return cmp.Or(says.group, says.groupID), nil
+}
+
+// hand gives results to the collector, who takes everything until the channel is
+// closed. The first row of each request bears the change of all of them: a plan
+// has a line a request.
+func (r *memberFileRun) hand(g *memberGroup, batch []*memberSend) error {
+	carried := together(batch)
+	for _, s := range batch {
 		if s.outcome == "" {
 			continue
 		}
-		result, err := g.result(s)
+		result, err := r.result(g, s)
 		if err != nil {
 			return err
 		}
-		if together := carried[s.patch]; len(together) > 0 && together[0] == s {
-			if err := g.bear(result, together); err != nil {
+		if all := carried[s.patch]; len(all) > 0 && all[0] == s {
+			result.Change = g.change(all)
+			if err := r.title(result, s.row); err != nil {
 				return err
 			}
 		}
-		g.results <- result
+		r.results <- result
 	}
 	return nil
 }
 
-func (g *memberGroup) result(s *memberSend) (*Result, error) {
-	row, err := g.table.spool.row(s.row.at)
+// together are the rows of each request that was carried out, by its number.
+func together(batch []*memberSend) map[int][]*memberSend {
+	carried := map[int][]*memberSend{}
+	for _, s := range batch {
+		if s.outcome == Updated && s.patch > 0 {
+			carried[s.patch] = append(carried[s.patch], s)
+		}
+	}
+	return carried
+}
+
+func (r *memberFileRun) result(g *memberGroup, s *memberSend) (*Result, error) {
+	row, err := r.table.spool.row(s.row.at)
 	if err != nil {
 		return nil, err
 	}
-	says, _ := g.columns.read(row)
+	says, _ := r.columns.read(row)
 	result := &Result{
 		Row: row, Key: says.key(), Op: says.op, Outcome: s.outcome, Class: s.class, Detail: s.detail, Doubt: s.doubt != nil,
 		ID: g.id, Status: s.status, ScimType: s.scimType, Attempts: s.attempts, CorrelationID: s.correlationID,
@@ -61,9 +85,22 @@ func (g *memberGroup) result(s *memberSend) (*Result, error) {
 	return result, nil
 }
 
-// bear puts the change of a whole request into the result of its first row.
-func (g *memberGroup) bear(result *Result, together []*memberSend) error {
-	add, remove := comingAndGoing(together)
+// title makes the result that bears a request read so in a plan.
+func (r *memberFileRun) title(result *Result, m *memberRow) (err error) {
+	if !r.DryRun {
+		return nil
+	}
+	members := result.Change.Differences[0]
+	come, _ := members.New.([]any)
+	leave, _ := members.Old.([]any)
+	result.Detail = "members: " + comeAndGo(len(come), len(leave))
+	result.Key, err = r.groupName(m)
+	return err
+}
+
+// change is that of a whole request.
+func (g *memberGroup) change(all []*memberSend) plan.Change {
+	add, remove := comingAndGoing(all)
 	members := plan.Difference{Path: "members"}
 	if len(remove) > 0 {
 		members.Old = memberValues(remove)
@@ -71,17 +108,9 @@ func (g *memberGroup) bear(result *Result, together []*memberSend) error {
 	if len(add) > 0 {
 		members.New = memberValues(add)
 	}
-	result.Change = plan.Change{
+	return plan.Change{
 		Action: plan.ActUpdate, ID: g.id, Differences: []plan.Difference{members}, Patch: scim.MemberPatch(add, remove),
 	}
-	if g.DryRun {
-		name, err := g.name(together[0])
-		if err != nil {
-			return err
-		}
-		result.Key, result.Detail = name, "members: "+comeAndGo(len(add), len(remove))
-	}
-	return nil
 }
 
 func memberValues(ids []string) []any {
@@ -92,16 +121,6 @@ func memberValues(ids []string) []any {
 	return values
 }
 
-// name is what a row calls the group.
-func (g *memberGroup) name(s *memberSend) (string, error) {
-	row, err := g.table.spool.row(s.row.at)
-	if err != nil {
-		return "", err
-	}
-	says, _ := g.columns.read(row)
-	return cmp.Or(says.group, says.groupID), nil
-}
-
 // keepReplaced keeps the change that undoes a request, before it is sent. It
 // has no before and after: a member who has left in the meantime keeps nobody
 // else from leaving. Where nobody can tell who was in the group before, there
@@ -110,7 +129,7 @@ func (g *memberGroup) keepReplaced(chunk []*memberSend) error {
 	if g.Undo == nil || g.have == nil {
 		return nil
 	}
-	name, err := g.name(chunk[0])
+	name, err := g.book.groupName(chunk[0].row)
 	if err != nil {
 		return err
 	}

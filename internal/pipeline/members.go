@@ -116,42 +116,72 @@ func (m *MemberImport) seekGroupsInGroups(ctx context.Context) error {
 
 // Run carries the rows out, group by group; see [Import.Run].
 func (m *MemberImport) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
-	r := &memberRun{run: m.newRun(take, s), table: m.table, columns: &m.columns, memberSeed: memberSeed{maphash.MakeSeed()}}
+	r := &memberFileRun{memberRun: newMemberRun(m.newRun(take, s)), table: m.table, columns: &m.columns}
 	defer r.end()
-	r.limit.Store(int64(max(1, m.Profile.MembersPerPatch)))
-	if m.Profile.MembersPerPatch == 0 {
-		r.limit.Store(defaultMembersPerPatch)
-	}
-	r.doubted = r.doubts()
-	before := r.limit.Load()
+	r.book, r.rows, r.doubted = r, m.table.rows, r.doubts()
 	if err := r.pump(ctx, r.stages); err != nil {
 		return &r.totals, err
 	}
-	if now := r.limit.Load(); now < before {
-		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("the directory refused %d members in a request: no more than %d were sent at a time", before, now))
-	}
-	if r.shown.Load() == membersHidden {
-		r.totals.Warnings = append(r.totals.Warnings, "the directory does not show who is in its groups: everything is sent, nothing can be verified, and undo cannot bring it back")
-	}
+	r.warn()
 	return r.balance()
 }
 
 // defaultMembersPerPatch is what no server that we know of refuses.
 const defaultMembersPerPatch = 100
 
-// memberRun is one session of a membership import.
+// memberRun puts users into groups and takes them out, whoever asks for it.
 type memberRun struct {
 	*run
-	table   *memberTable
-	columns *memberColumns
-	doubted map[int64]*doubt
-	limit   atomic.Int64 // members in one PATCH; it only falls
-	shown   showing
+	book  memberBook
+	rows  []memberRow  // by group, turn and line
+	most  int64        // members in one PATCH, by the provider's profile
+	limit atomic.Int64 // the same, as the directory has shown it; it only falls
+	shown showing
 	memberSeed
 }
 
+// memberBook says whose memberships are carried out, and takes what becomes of
+// them. Several groups are carried out at a time, each by one goroutine.
+type memberBook interface {
+	groupID(*memberRow) string
+	groupName(*memberRow) (string, error)
+	// have is who is in the group of the row, nil where it is not to be learnt.
+	have(context.Context, *memberRow) (memberSet, error)
+	begin(*memberRow) (*memberSend, error)
+	// hand takes rows that were sent together, or one. Those without an outcome
+	// were not reached.
+	hand(*memberGroup, []*memberSend) error
+}
+
+func newMemberRun(r *run) *memberRun {
+	m := &memberRun{run: r, most: int64(r.Profile.MembersPerPatch), memberSeed: memberSeed{maphash.MakeSeed()}}
+	if m.most <= 0 {
+		m.most = defaultMembersPerPatch
+	}
+	m.limit.Store(m.most)
+	return m
+}
+
+// warn says what the run has learned of the directory.
+func (r *memberRun) warn() {
+	if now := r.limit.Load(); now < r.most {
+		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("the directory refused %d members in a request: no more than %d were sent at a time", r.most, now))
+	}
+	if r.shown.Load() == membersHidden {
+		r.totals.Warnings = append(r.totals.Warnings, "the directory does not show who is in its groups: everything is sent, nothing can be verified, and undo cannot bring it back")
+	}
+}
+
+// memberFileRun is one session of a membership import.
+type memberFileRun struct {
+	*memberRun
+	table   *memberTable
+	columns *memberColumns
+	doubted map[int64]*doubt
+}
+
 // stages are the groups, several at a time, and one collector.
-func (r *memberRun) stages(ctx context.Context) error {
+func (r *memberFileRun) stages(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(r.results)
@@ -167,7 +197,7 @@ func (r *memberRun) stages(ctx context.Context) error {
 // rejects than are allowed stop the run before its first write. Where a share
 // is allowed, the rejects come last: it is one of the file, and not of the rows
 // that happen to come first.
-func (r *memberRun) carryOut(ctx context.Context) error {
+func (r *memberFileRun) carryOut(ctx context.Context) error {
 	if !r.DryRun && r.MaxErrors.Exceeded(r.table.rejects(), r.totals.Rows) {
 		err := r.refuse(ctx)
 		r.stop(ErrMaxErrors)
@@ -180,7 +210,7 @@ func (r *memberRun) carryOut(ctx context.Context) error {
 }
 
 // refuse gives the rows their outcome whose outcome is known.
-func (r *memberRun) refuse(ctx context.Context) error {
+func (r *memberFileRun) refuse(ctx context.Context) error {
 	for i := range r.table.refused {
 		m := &r.table.refused[i]
 		if r.done(int64(m.line)) {
@@ -209,10 +239,10 @@ func (r *memberRun) carryOutGroups(ctx context.Context) error {
 	g.SetLimit(max(1, r.Workers))
 	turn := make(chan struct{})
 	close(turn)
-	for rest := r.table.rows; len(rest) > 0 && r.take.Err() == nil && ctx.Err() == nil; {
+	for rest := r.rows; len(rest) > 0 && r.take.Err() == nil && ctx.Err() == nil; {
 		n := oneGroup(rest)
 		group := &memberGroup{
-			memberRun: r, id: r.table.groups.ids[rest[0].group], rows: rest[:n], turn: turn, next: make(chan struct{}),
+			memberRun: r, id: r.book.groupID(&rest[0]), rows: rest[:n], turn: turn, next: make(chan struct{}),
 		}
 		rest, turn = rest[n:], group.next
 		g.Go(func() error {

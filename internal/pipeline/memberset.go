@@ -68,12 +68,12 @@ func (r *memberRun) learnShowing(ctx context.Context) error {
 		r.shown.Store(membersHidden)
 	}
 	probed := 0
-	for rest := r.table.rows; len(rest) > 0 && probed < probedGroups && r.shown.Load() == membersUnknown; {
+	for rest := r.rows; len(rest) > 0 && probed < probedGroups && r.shown.Load() == membersUnknown; {
 		n := oneGroup(rest)
 		leaving := slices.DeleteFunc(slices.Clone(rest[:n]), func(m memberRow) bool { return !m.remove })
 		if len(leaving) > 0 {
 			probed++
-			g := &memberGroup{memberRun: r, id: r.table.groups.ids[rest[0].group], rows: leaving[:min(len(leaving), probedRows)]}
+			g := &memberGroup{memberRun: r, id: r.book.groupID(&rest[0]), rows: leaving[:min(len(leaving), probedRows)]}
 			if err := g.probe(ctx); err != nil {
 				return err
 			}
@@ -90,7 +90,11 @@ func (g *memberGroup) probe(ctx context.Context) error {
 		return stopsRun(ctx, err) // the group itself will say what is wrong with it
 	}
 	for i := 0; i < len(g.rows) && len(set) == 0; i++ {
-		if in, err := g.isInUnseen(ctx, g.table.users.ids[g.rows[i].user]); in || err != nil {
+		s, err := g.book.begin(&g.rows[i])
+		if err != nil {
+			return err
+		}
+		if in, err := g.isInUnseen(ctx, s.user); in || err != nil {
 			return err
 		}
 	}
