@@ -24,6 +24,9 @@ func (r *run) newLookup(ctx context.Context) (lookup, error) {
 	if r.Changes != nil { // by id, most of them
 		return r.eachOrDirectory(each), nil
 	}
+	if r.Reading != nil {
+		return r.readAlready(each), nil
+	}
 	switch r.Lookup {
 	case LookupEach:
 		return each, nil
@@ -35,13 +38,13 @@ func (r *run) newLookup(ctx context.Context) (lookup, error) {
 	return r.cheapestLookup(ctx, each)
 }
 
-func (r *run) newLookupEach() (*lookupEach, error) {
-	path, err := scim.ParsePath(r.Mapping.Match())
+func (im *Import) newLookupEach() (*lookupEach, error) {
+	path, err := scim.ParsePath(im.Mapping.Match())
 	if err != nil {
 		return nil, err
 	}
-	target, err := r.Rules.Schema.Resolve(path)
-	return &lookupEach{client: r.Client, endpoint: Endpoint(r.Resource), target: target}, err
+	target, err := im.Rules.Schema.Resolve(path)
+	return &lookupEach{client: im.Client, endpoint: Endpoint(im.Resource), target: target}, err
 }
 
 // few is a number of rows that is not worth a thought.
@@ -210,26 +213,29 @@ func filterFailed(err error) bool {
 }
 
 // directoryExport reads what a look-up needs to know of every resource.
-func (r *run) directoryExport() *Export {
+func (im *Import) directoryExport() *Export {
 	return &Export{
-		Client: r.Client, Profile: r.Profile, Endpoint: Endpoint(r.Resource), Inactive: InactiveInclude,
-		Attributes: r.lookedAt(), Workers: r.Workers, Meter: &Meter{},
+		Client: im.Client, Profile: im.Profile, Endpoint: Endpoint(im.Resource), Inactive: InactiveInclude,
+		Attributes: im.lookedAt(), Workers: im.Workers, Meter: &Meter{},
 	}
 }
 
 // lookedAt are the attributes that decisions look at; none for all of them,
 // where a replacement sends everything back.
-func (r *run) lookedAt() []string {
-	paths := r.Mapping.Attributes()
-	if len(paths) == 0 || r.Rules.NoPatch || r.Mapping.MayReplace() {
+func (im *Import) lookedAt() []string {
+	paths := im.Mapping.Attributes()
+	if len(paths) == 0 || im.Rules.NoPatch || im.Mapping.MayReplace() {
 		return nil
 	}
-	if r.DryRun && r.Profile.LeanPageSize == 0 { // a plan that has seen all can name what drifts, at no more requests
+	if im.DryRun && im.Profile.LeanPageSize == 0 { // a plan that has seen all can name what drifts, at no more requests
 		return nil
 	}
-	paths = append(paths, r.Mapping.Match(), "meta")
-	if r.Resource == "User" {
+	paths = append(paths, im.Mapping.Match(), "meta")
+	if im.Resource == "User" {
 		paths = append(paths, "active")
+	}
+	for _, f := range im.filters() {
+		paths = append(paths, im.Rules.Schema.FilterAttributes(f)...)
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)

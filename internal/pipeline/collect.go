@@ -84,6 +84,10 @@ func (r *run) writeDown(batch []*Result) error {
 
 func (r *run) count(batch []*Result) {
 	for _, result := range batch {
+		if result.Leaver {
+			r.totals.Absent.Counts[result.Outcome]++
+			continue
+		}
 		r.totals.Counts[result.Outcome]++
 		if result.Lame {
 			r.totals.Lame++

@@ -55,6 +55,16 @@ func (r *run) readInactive(ctx context.Context) (*lookupDirectory, error) {
 }
 
 func (r *run) readAll(ctx context.Context, each *lookupEach, all *Export) (*lookupDirectory, error) {
+	l, err := readWhole(ctx, each, all, nil)
+	if l != nil {
+		r.atEnd(l.discard)
+	}
+	return l, err
+}
+
+// readWhole reads the directory, and fails where the reading has gaps. see, if
+// not nil, says of each resource whether the reading keeps it.
+func readWhole(ctx context.Context, each *lookupEach, all *Export, see func(*plan.Current) bool) (*lookupDirectory, error) {
 	file, err := newScratch("")
 	if err != nil {
 		return nil, err
@@ -62,22 +72,24 @@ func (r *run) readAll(ctx context.Context, each *lookupEach, all *Export) (*look
 	l := &lookupDirectory{
 		each: each, all: all, seed: maphash.MakeSeed(), places: map[uint64]place{}, file: file,
 	}
-	r.atEnd(func() { _ = file.discard() }) // nobody misses it
-	listing, err := l.read(ctx)
+	listing, err := l.read(ctx, see)
 	if err == nil && !listing.Whole() {
 		err = &IncompleteError{Gaps: listing.Gaps}
 	}
 	return l, err
 }
 
-func (l *lookupDirectory) read(ctx context.Context) (*Listing, error) {
+func (l *lookupDirectory) discard() { _ = l.file.discard() } // nobody misses it
+
+func (l *lookupDirectory) read(ctx context.Context, see func(*plan.Current) bool) (*Listing, error) {
 	out := bufio.NewWriterSize(l.file, 64<<10)
 	var offset int64
 	listing, err := l.all.Run(ctx, func(resource scim.Resource) error {
-		key, err := l.keyOf(resource)
-		if err != nil {
+		have, err := current(resource)
+		if err != nil || see != nil && !see(have) {
 			return err
 		}
+		key := l.keyOf(have)
 		_, known := l.places[key]
 		l.places[key] = place{offset: offset, length: int32(len(resource.Raw)), twice: known}
 		offset += int64(len(resource.Raw))
@@ -90,13 +102,9 @@ func (l *lookupDirectory) read(ctx context.Context) (*Listing, error) {
 	return listing, out.Flush()
 }
 
-func (l *lookupDirectory) keyOf(resource scim.Resource) (uint64, error) {
-	have, err := current(resource)
-	if err != nil {
-		return 0, err
-	}
+func (l *lookupDirectory) keyOf(have *plan.Current) uint64 {
 	key, _ := valueAt(have.Object, l.each.target.Path).(string)
-	return l.hash(key), nil
+	return l.hash(key)
 }
 
 func (l *lookupDirectory) hash(key string) uint64 {
@@ -150,9 +158,9 @@ func (l *lookupDirectory) findNew(ctx context.Context, record *mapping.Record) (
 	}
 	wanted, found := l.hash(record.Key), (*plan.Current)(nil)
 	_, err = l.all.Run(ctx, func(resource scim.Resource) error {
-		key, err := l.keyOf(resource)
-		if err == nil && key == wanted {
-			found, err = current(resource)
+		have, err := current(resource)
+		if err == nil && l.keyOf(have) == wanted {
+			found = have
 		}
 		return err
 	})

@@ -53,6 +53,11 @@ type Import struct {
 	Changes  *ChangeSet // the input is a plan file; nil for rows
 	DryRun   bool
 
+	Absent  string      // what happens to people whom the input does not hold: report, deactivate, or nothing
+	Filter  scim.Filter // whom Absent looks among; nil is everybody
+	Reading *Reading    // of the directory, where there has been one; nil for none
+	Chosen  bool        // the rows are people whom Choose has chosen
+
 	Workers     int
 	OnDuplicate string
 	Lookup      string
@@ -114,7 +119,9 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 		r.keyed = append(r.keyed, make(chan *task, keyedQueue))
 	}
 	var err error
-	r.directory, err = r.newLookup(ctx)
+	if err = r.guardSelf(ctx); err == nil {
+		r.directory, err = r.newLookup(ctx)
+	}
 	_, r.blind = r.directory.(*lookupNew)
 	if err != nil {
 		r.totals.Cause = err
@@ -144,6 +151,7 @@ func (im *Import) newRun(take context.Context, s *Survey) *run {
 		r.rejected.Store(r.totals.Counts[Rejected])
 		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated] + r.State.Classes()[classTurnedOff])
 	}
+	r.startAbsent()
 	return r
 }
 
@@ -156,9 +164,10 @@ func (r *run) end() {
 // balance closes the totals, and checks them.
 func (r *run) balance() (*Totals, error) {
 	r.totals.Pending = r.totals.Rows - r.totals.Counts.Sum()
+	r.balanceAbsent()
 	r.totals.Requests = r.allStats()
 	r.totals.Writes = r.writes.byMethod
-	if r.totals.Pending > 0 && r.totals.Cause == nil {
+	if r.totals.unreached() > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()
 	}
 	return &r.totals, r.conserve()
@@ -183,8 +192,8 @@ func (r *run) conserve() error {
 	if r.totals.Pending < 0 {
 		return fmt.Errorf("%d rows read but %d outcomes: this is a defect of scimbulk", r.totals.Rows, r.totals.Counts.Sum())
 	}
-	if r.totals.Pending > 0 && r.totals.Cause == nil {
-		return fmt.Errorf("%d rows have no outcome and nothing says why: this is a defect of scimbulk", r.totals.Pending)
+	if n := r.totals.unreached(); n > 0 && r.totals.Cause == nil {
+		return fmt.Errorf("%d rows have no outcome and nothing says why: this is a defect of scimbulk", n)
 	}
 	return nil
 }
@@ -219,7 +228,10 @@ func (r *run) stages(ctx context.Context) error {
 			workers.Go(func() { r.work(ctx, keyed) })
 		}
 		workers.Wait()
-		return r.secondPass(ctx)
+		if err := r.secondPass(ctx); err != nil {
+			return err
+		}
+		return r.absentPass(ctx)
 	})
 	g.Go(r.collect)
 	return g.Wait()

@@ -56,6 +56,7 @@ type Result struct {
 	Seen    map[string]string // of what a dry run would change: see plan.Line
 	Partial bool
 	Lame    bool // the row was written, but its second step failed
+	Leaver  bool // no row, but somebody whom the input does not hold
 
 	ID            string
 	Status        int // of the last answer, 0 when none was needed
@@ -98,8 +99,9 @@ type Totals struct {
 	Warnings  []string
 	Lookup    string // how the run found out what is there, and why
 	Pending   int64
-	Lame      int64 // rows whose second step failed
-	Cause     error // why a run ended early: one of the sentinels below, or a failure
+	Lame      int64         // rows whose second step failed
+	Absent    *AbsentTotals // people whom the input does not hold; nil where nobody asked
+	Cause     error         // why a run ended early: one of the sentinels below, or a failure
 	StartedAt time.Time
 }
 

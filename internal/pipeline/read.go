@@ -84,7 +84,7 @@ func (r *run) done(line int64) bool {
 // countReject stops the run at the first reject too many. A share of the rows is
 // judged when outcomes are recorded.
 func (r *run) countReject(result *Result) {
-	if result.Outcome != Rejected {
+	if result.Outcome != Rejected || result.Leaver {
 		return
 	}
 	n := r.rejected.Add(1)

@@ -51,7 +51,7 @@ func (w *row) intent() journal.Intent {
 // allow holds removals to --max-deletes: what the file asks for was counted
 // before the run, what an update turns out to do is counted here.
 func (w *row) allow() error {
-	if !turnsOff(&w.change) || w.counted {
+	if !w.change.TurnsOff() || w.counted {
 		return nil
 	}
 	w.counted = true
@@ -59,22 +59,6 @@ func (w *row) allow() error {
 		return ErrMaxDeletes
 	}
 	return nil
-}
-
-// turnsOff says whether a change removes a person or turns one inactive.
-func turnsOff(c *plan.Change) bool {
-	if c.Action == plan.ActDelete || c.Action == plan.ActDeactivate {
-		return true
-	}
-	if c.Action != plan.ActUpdate && c.Action != plan.ActReplace {
-		return false
-	}
-	for _, d := range c.Differences {
-		if d.Path == "active" && d.New == false {
-			return true
-		}
-	}
-	return false
 }
 
 // body encodes what the request sends, once: a request that is repeated repeats
@@ -142,7 +126,7 @@ func (w *row) accept(resp *scim.Response) {
 	w.writes.add(&w.change)
 	res := w.result
 	res.Outcome = outcomeOf(w.change.Action)
-	res.turnedOff = turnsOff(&w.change) && (res.Outcome == Updated || res.Outcome == Replaced)
+	res.turnedOff = w.change.TurnsOff() && (res.Outcome == Updated || res.Outcome == Replaced)
 	if w.sent == plan.ActCreate && w.ours() {
 		res.Outcome = Created // and then brought to what the row asks for
 	}

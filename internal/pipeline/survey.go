@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"hash/maphash"
 	"runtime/debug"
 
 	"scimbulk/internal/mapping"
@@ -26,6 +27,18 @@ type Survey struct {
 	Unresolved []string
 	Dependents int64
 
+	// Absent is what FindAbsent adds, or a resumed run has kept.
+	Absent *Absent
+
+	held         *held // nil when nobody asks who is absent
+	nameless     int64 // rows that do not say whom they mean
+	namelessLine int64
+	namelessWhy  string
+	lastLine     int64
+	switches     int64 // rows that set somebody inactive
+	self         string
+	askedSelf    bool
+
 	sample     sampled
 	duplicates *duplicates
 	bonds      bonds
@@ -45,11 +58,22 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	s := &Survey{duplicates: newDuplicates(), references: newReferences(im.Mapping, im.Rules.Schema)}
 	mapper := im.Mapping.NewMapper()
+	if im.Absent == AbsentReport || im.Absent == AbsentDeactivate {
+		s.held = &held{seed: maphash.MakeSeed()}
+	}
 	for row, err := range in.Rows(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		s.add(im.translate(mapper, &row))
+		t, fault := im.translate(mapper, &row)
+		s.add(t, fault)
+		s.lastLine = max(s.lastLine, row.Line)
+		if s.held != nil {
+			im.hold(s, t, fault)
+		}
+		if t != nil && switchesOff(t) {
+			im.countSwitch(s, t)
+		}
 		im.Meter.Done.Add(1)
 	}
 	if s.references != nil {
@@ -79,7 +103,7 @@ func (s *Survey) add(t *task, fault *Result) {
 	if s.references != nil {
 		s.references.collect(t)
 	}
-	if t.op == plan.Delete || t.op == plan.Deactivate {
+	if removes(t) {
 		s.Removals++
 	}
 }
@@ -96,6 +120,8 @@ type task struct {
 	bonds   []int64    // lines whose ids the planned change needs
 	planned *plan.Line // what a plan says, where the input is one
 	first   *Result    // of the row's first step, when this is its second
+	id      string     // of whom the row means, where that is known from the start
+	leaver  bool       // no row of the input, but somebody whom it does not hold
 }
 
 // translate maps a row. It returns a task, or the result of a row that cannot
@@ -115,7 +141,11 @@ func (im *Import) translate(mapper *mapping.Mapper, row *rows.Row) (*task, *Resu
 	if err != nil {
 		return nil, faulty(row, record.Key, err)
 	}
-	return &task{row: row, record: record, op: op}, nil
+	t := &task{row: row, record: record, op: op}
+	if im.Chosen {
+		t.choose()
+	}
+	return t, nil
 }
 
 func faulty(row *rows.Row, key string, err error) *Result {

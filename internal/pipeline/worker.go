@@ -119,7 +119,7 @@ type row struct {
 }
 
 func newRow(r *run, t *task) *row {
-	w := &row{run: r, task: t, result: &Result{Row: t.row, Key: t.record.Key, Op: t.op}}
+	w := &row{run: r, task: t, result: &Result{Row: t.row, Key: t.record.Key, Op: t.op, Leaver: t.leaver}}
 	if t.first != nil {
 		w.resumeFrom(t.first)
 	}
@@ -180,6 +180,8 @@ func (w *row) look(ctx context.Context, fresh bool) error {
 		return err
 	case w.planned != nil:
 		return w.lookPlanned(ctx)
+	case w.task.id != "":
+		return w.lookByID(ctx, fresh)
 	}
 	w.have, err = w.directory.find(ctx, w.record, fresh)
 	return err
@@ -188,6 +190,10 @@ func (w *row) look(ctx context.Context, fresh bool) error {
 func (w *row) decide() {
 	if w.planned != nil {
 		w.change = w.decidePlanned()
+		return
+	}
+	if w.leaver {
+		w.change = w.decideLeaver()
 		return
 	}
 	if w.have == nil && w.record.MatchBy == "id" && (w.op == plan.Upsert || w.op == plan.Create) && w.sent == "" {
@@ -263,7 +269,7 @@ func outcomeOf(action plan.Action) Outcome {
 
 // announce is what a dry run says of a row that would be written.
 func (w *row) announce() *Result {
-	if turnsOff(&w.change) {
+	if w.change.TurnsOff() {
 		w.turnedOff.Add(1)
 	}
 	w.writes.add(&w.change)

@@ -110,6 +110,12 @@ type Rules struct {
 	NoCreate   string // why nothing can be created, "" where it can
 	NoDelete   string // why nothing can be deleted, "" where it can
 	Explain    bool   // creates list what they set: somebody will read it
+
+	// Whom one of the filters of Protected selects is neither deleted nor turned
+	// inactive, nor is Self, the account that the requests are made with: its id,
+	// or "" where nobody knows it.
+	Protected []scim.Filter
+	Self      string
 }
 
 // Decide compares a wish with what is there (nil: nothing) and says what to
@@ -118,7 +124,7 @@ func (r *Rules) Decide(w Wish, have *Current) Change {
 	if have == nil {
 		return r.decideAbsent(w)
 	}
-	c := r.decidePresent(w, have)
+	c := r.guard(r.decidePresent(w, have), have)
 	c.ID, c.Version = have.ID, have.Version
 	return c
 }

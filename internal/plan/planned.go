@@ -34,7 +34,7 @@ func (r *Rules) DecidePlanned(l *Line, have *Current, drift string) Change {
 	case l.Op == ActCreate:
 		return reject("conflict", fmt.Sprintf("a %s with this key is in the directory since the plan was made: %s", l.Resource, have.ID))
 	}
-	c := r.planned(l, have)
+	c := r.guard(r.planned(l, have), have)
 	if c.Action.Writes() {
 		if moved := r.Moved(l, have, drift); len(moved) > 0 {
 			c = drifted(l, have, moved)

@@ -38,6 +38,10 @@ type Profile struct {
 	Workers int     // default number of workers
 	Rate    float64 // requests a second that a client may start with; 0 is unknown
 
+	// Me: the server may know whose account a request is made with (RFC 7644
+	// §3.11).
+	Me bool
+
 	Patch           bool // PATCH works
 	Bulk            bool // /Bulk may be there
 	MembersPerPatch int  // members in one PATCH of a group
@@ -82,6 +86,7 @@ func rfcProfile() Profile {
 		CanDeleteGroups:    true,
 		LookupsSeeInactive: true,
 		Workers:            defaultWorkers,
+		Me:                 true,
 		Patch:              true,
 		Bulk:               true,
 		MembersPerPatch:    100, // several servers refuse more
