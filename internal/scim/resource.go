@@ -2,7 +2,6 @@ package scim
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -55,55 +54,6 @@ var wireJSON = json.JoinOptions(
 
 // errNotSCIM means that an answer is whole but is not what was asked for.
 var errNotSCIM = errors.New("the answer is not a SCIM resource")
-
-// ParseResource reads the members that the client itself needs. The bytes are
-// kept, not copied.
-func ParseResource(raw jsontext.Value) (Resource, error) {
-	if raw.Kind() != '{' {
-		return Resource{}, errNotSCIM
-	}
-	var head struct {
-		ID   jsontext.Value `json:"id"`
-		Meta jsontext.Value `json:"meta"`
-	}
-	if err := json.Unmarshal(raw, &head, wireJSON); err != nil {
-		return Resource{}, fmt.Errorf("%w: %w", errNotSCIM, err)
-	}
-	r := Resource{ID: scalarText(head.ID), Raw: raw}
-	r.Version, r.Location = parseMeta(head.Meta)
-	return r, nil
-}
-
-// parseMeta is lenient: a resource whose meta is odd is still a resource.
-func parseMeta(raw jsontext.Value) (version, location string) {
-	if raw.Kind() != '{' {
-		return "", ""
-	}
-	var meta struct {
-		Version  jsontext.Value `json:"version"`
-		Location jsontext.Value `json:"location"`
-	}
-	if json.Unmarshal(raw, &meta, wireJSON) != nil {
-		return "", ""
-	}
-	return quoteETag(scalarText(meta.Version)), scalarText(meta.Location)
-}
-
-// scalarText is the text of a string or number, "" for anything else.
-func scalarText(v jsontext.Value) string {
-	switch v.Kind() {
-	case '"':
-		var s string
-		if json.Unmarshal(v, &s, wireJSON) != nil {
-			return ""
-		}
-		return s
-	case '0':
-		return string(v)
-	default:
-		return ""
-	}
-}
 
 // quoteETag puts an entity tag into the form of RFC 9110 §8.8.3: Genesys sends
 // meta.version without the quotes that its If-Match demands.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -99,12 +98,6 @@ func decodeElements(dec *jsontext.Decoder) (any, error) {
 	}
 	_, err := dec.ReadToken()
 	return list, err
-}
-
-// Encode writes a tree as JSON, members in alphabetical order, so that the
-// same tree is always the same bytes.
-func Encode(v any) ([]byte, error) {
-	return json.Marshal(v, json.Deterministic(true))
 }
 
 // Member finds a member whatever the case of its name (RFC 7643 §2.1) and
