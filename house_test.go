@@ -33,6 +33,10 @@ var rooms = map[string]int{
 // no code.
 const sandboxRoom = "internal/sandbox"
 
+// outhouses run the binary from outside, to torture it and to time it. They
+// import nothing of ours, so that they judge it by what users see.
+var outhouses = []string{"bench", "torture"}
+
 // imported is one import of one of our packages by a file of the module.
 type imported struct {
 	file string // slash-separated, from the root
@@ -50,7 +54,7 @@ func TestImportsPointDown(t *testing.T) {
 		t.Error(v)
 	}
 	for _, p := range packages {
-		if _, known := rooms[p]; !known && p != sandboxRoom && p != "." {
+		if _, known := rooms[p]; !known && p != sandboxRoom && p != "." && !slices.Contains(outhouses, p) {
 			t.Errorf("the package %s has no place in the house: split a room, do not add a floor", p)
 		}
 	}
@@ -73,6 +77,8 @@ func TestHouseRulesBite(t *testing.T) {
 		{"itself in an outer test", "internal/scim/client_test.go", "internal/scim", false},
 		{"the sandbox by the command", "cmd/scimbulk/sandbox.go", sandboxRoom, false},
 		{"the sandbox by a test", "internal/scim/client_test.go", sandboxRoom, false},
+		{"the product by a bench", "bench/import.go", "internal/rows", true},
+		{"the product by a torture", "torture/checker.go", "internal/journal", true},
 		{"the sandbox by the client", "internal/scim/client.go", sandboxRoom, true},
 		{"the client by the sandbox", "internal/sandbox/write.go", "internal/scim", true},
 		{"the client by a test of the sandbox", "internal/sandbox/write_test.go", "internal/scim", true},
@@ -106,6 +112,8 @@ func forbidden(i imported) string {
 	switch {
 	case isTest && (i.of == from || from == "."):
 		return ""
+	case slices.Contains(outhouses, from):
+		return "the outhouses see the binary alone"
 	case from == sandboxRoom:
 		return "the sandbox imports nothing of ours"
 	case i.of == sandboxRoom && (isTest || from == "cmd/scimbulk"):
