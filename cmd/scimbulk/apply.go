@@ -63,6 +63,7 @@ func (o *importOptions) bindAll(f *pflag.FlagSet) {
 	f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this time, resumable")
 	f.DurationVar(&o.settle, "settle", 30*time.Second, "how long a lost create may take to show where keys are not unique")
 	f.BoolVar(&o.yes, "yes", false, "do not ask before people are deleted or deactivated")
+	o.bindProtect(f)
 }
 
 // setDefaults fills in what a change set has no flags for.
@@ -130,5 +131,5 @@ func (o *importOptions) validateChanges() error {
 	if _, err := o.limits(); err != nil {
 		problems = append(problems, err)
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, o.leaverOptions.validate()...)...)
 }

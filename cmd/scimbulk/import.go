@@ -18,6 +18,7 @@ import (
 type importOptions struct {
 	target targetOptions
 	run    runOptions
+	leaverOptions
 
 	input       string
 	mapping     string
@@ -152,6 +153,7 @@ func (o *importOptions) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.maxDeletes, "max-deletes", "100", "delete or deactivate no more than `N` people, or N% of the rows")
 	f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this time, resumable")
 	f.DurationVar(&o.settle, "settle", 30*time.Second, "how long a lost create may take to show where keys are not unique")
+	o.leaverOptions.bind(f)
 	f.StringVar(&o.out, "out", "", "plan: save the change set in `FILE`")
 	f.BoolVar(&o.includeSecrets, "include-secrets", false, "plan: save passwords in the change set, which must then be kept like one")
 	f.BoolVar(&o.detailed, "detailed-exitcode", false, "plan: exit 2 when there are changes")
@@ -185,6 +187,10 @@ func (o *importOptions) validate() error {
 	}
 	if _, err := o.limits(); err != nil {
 		problems = append(problems, err)
+	}
+	problems = append(problems, o.leaverOptions.validate()...)
+	if o.looks() && o.maxRows > 0 {
+		problems = append(problems, usagef("--absent must see the whole file, and --max-rows cuts it short"))
 	}
 	if o.detailed && !o.dryRun {
 		problems = append(problems, usagef("--detailed-exitcode goes with plan or --dry-run"))

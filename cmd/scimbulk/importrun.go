@@ -35,11 +35,14 @@ type importRun struct {
 	schema  *scim.ResourceSchema
 	meter   *pipeline.Meter
 	survey  *pipeline.Survey
+	reading *pipeline.Reading // of the directory; nil where there was none
 	limits  limits
 
-	log    *journal.Log
-	state  *journal.State // of earlier sessions, nil for a new run
-	header journal.Header
+	log        *journal.Log
+	state      *journal.State // of earlier sessions, nil for a new run
+	header     journal.Header
+	absentKept bool // who is absent was found by an earlier session
+
 	undo   *report.Undo
 	files  *report.Files
 	review *report.Review
@@ -70,8 +73,10 @@ func (r *importRun) execute(ctx context.Context) (err error) {
 		func(context.Context) error { return r.openInput() },
 		r.openDirectory,
 		r.compile,
+		func(context.Context) error { return r.checkFilters() },
 		r.look,
 		r.resolve,
+		r.findAbsent,
 		r.ask,
 		func(context.Context) error { return r.begin() },
 	} {
@@ -108,6 +113,7 @@ func (r *importRun) close() error {
 	if r.members != nil {
 		err = errors.Join(err, r.members.Close())
 	}
+	r.reading.Close()
 	return err
 }
 
@@ -234,15 +240,19 @@ func (r *importRun) noteMapping() {
 
 // pipeline is the import as its package runs it.
 func (r *importRun) pipeline() *pipeline.Import {
+	among, _ := r.among() // validated
 	return &pipeline.Import{
 		Open:     func() (*rows.Reader, error) { return rows.Open(r.importOptions.input, r.input.Options()) },
 		Mapping:  r.mapping,
 		Client:   r.dir.client,
 		Profile:  r.dir.profile,
-		Rules:    r.rules(),
+		Rules:    r.guard(r.rules()),
 		Resource: r.resourceType(),
 		Changes:  r.changes(),
 		DryRun:   r.dryRun,
+		Absent:   r.absent,
+		Filter:   among,
+		Reading:  r.reading,
 
 		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
 		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle,
@@ -343,7 +353,7 @@ func readLine(ctx context.Context, in io.Reader) string {
 
 // ask keeps an import from removing more people than anybody meant to.
 func (r *importRun) ask(ctx context.Context) error {
-	n := r.survey.Removals
+	n, question := r.removals()
 	if n == 0 || r.state != nil {
 		return nil
 	}
@@ -351,13 +361,12 @@ func (r *importRun) ask(ctx context.Context) error {
 		return nil // the plan shows them, and warns
 	}
 	if r.limits.deletes.Exceeded(n, r.survey.Rows) {
-		return fmt.Errorf("%w: %d of %d rows ask to delete or deactivate, %s is the limit; nothing has been changed",
-			pipeline.ErrMaxDeletes, n, r.survey.Rows, r.limits.deletes)
+		return fmt.Errorf("%w: %s, %s is the limit; nothing has been changed", pipeline.ErrMaxDeletes, question, r.limits.deletes)
 	}
 	if r.yes {
 		return nil
 	}
-	question := fmt.Sprintf("%d of %d rows delete or deactivate somebody in %s", n, r.survey.Rows, r.dir.name)
+	question += " in " + r.dir.name
 	if !terminal(r.s.in) {
 		return usagef("%s: say --yes if that is meant", question)
 	}
@@ -388,6 +397,9 @@ func (r *importRun) begin() (err error) {
 		return err
 	}
 	r.files.Changes = r.kind != ""
+	if err := r.beginAbsent(); err != nil {
+		return err
+	}
 	if !r.dryRun {
 		return nil
 	}
@@ -487,7 +499,7 @@ func (r *importRun) carryOut(take, work context.Context) error {
 	code := r.codeOf(totals, err)
 	summary := r.summary(totals, err, code)
 	if r.log != nil {
-		err = errors.Join(err, r.log.Finish(journal.Summary{Finished: totals.Pending == 0 && err == nil, Exit: code, Read: totals.Rows}))
+		err = errors.Join(err, r.log.Finish(journal.Summary{Finished: totals.Unreached() == 0 && err == nil, Exit: code, Read: totals.Rows}))
 	}
 	err = errors.Join(err, summary.Save(r.runDir), r.saveOut())
 	if err != nil {
@@ -500,7 +512,7 @@ func (r *importRun) carryOut(take, work context.Context) error {
 }
 
 func (r *importRun) codeOf(t *pipeline.Totals, err error) int {
-	rejected := t.Counts[pipeline.Rejected]+t.Counts[pipeline.Unknown]+t.Lame > 0
+	rejected := t.Counts[pipeline.Rejected]+t.Counts[pipeline.Unknown]+t.Lame > 0 || t.Absent.Failed()
 	changes := t.Writes["POST"]+t.Writes["PUT"]+t.Writes["PATCH"]+t.Writes["DELETE"] > 0
 	switch {
 	case err != nil:
@@ -589,8 +601,8 @@ func (r *importRun) farewell(t *pipeline.Totals, code int) error {
 		fmt.Fprintf(r.s.err, "scimbulk: stopped: %v\n", t.Cause)
 		advise(r.s.err, t.Cause)
 	}
-	if !r.dryRun && t.Pending > 0 {
-		fmt.Fprintf(r.s.err, "%d rows are left; go on with: scimbulk resume %s\n", t.Pending, r.runDir)
+	if n := t.Unreached(); !r.dryRun && n > 0 {
+		fmt.Fprintf(r.s.err, "%d rows are left; go on with: scimbulk resume %s\n", n, r.runDir)
 	}
 	return exitError{code: code}
 }

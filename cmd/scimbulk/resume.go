@@ -42,6 +42,12 @@ func (r *importRun) args() []string {
 	probe.mapping = absolute(probe.mapping)
 	args := []string{r.command(), absolute(o.input)}
 	now.VisitAll(func(f *pflag.Flag) {
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			for _, value := range list.GetSlice() {
+				args = append(args, "--"+f.Name+"="+value)
+			}
+			return
+		}
 		if value := f.Value.String(); !notResumed[f.Name] && value != defaults[f.Name] {
 			args = append(args, "--"+f.Name+"="+value)
 		}

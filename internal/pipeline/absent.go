@@ -94,7 +94,6 @@ func (im *Import) FindAbsent(ctx context.Context, s *Survey) (*Reading, error) {
 	}
 	s.held = nil
 	im.Meter.Done.Store(0)
-	im.Meter.Total.Store(s.Rows + s.Absent.Leaving())
 	return reading, nil
 }
 
@@ -279,6 +278,11 @@ func (w *row) decideLeaver() plan.Change {
 	return w.Rules.Decide(w.wish(), w.have)
 }
 
+// Failed says whether some of those who were to be turned inactive were not.
+func (t *AbsentTotals) Failed() bool {
+	return t != nil && t.Counts[Rejected]+t.Counts[Unknown] > 0
+}
+
 // startAbsent takes over what earlier sessions did with the leavers. Their
 // outcomes stand in the log among those of the rows.
 func (r *run) startAbsent() {
@@ -288,6 +292,7 @@ func (r *run) startAbsent() {
 	}
 	t := &AbsentTotals{Mode: a.Mode, Found: int64(len(a.Leavers)), Unnamed: a.Unnamed, Counts: Counts{}}
 	r.totals.Absent = t
+	r.Meter.Total.Store(r.survey.Rows + a.Leaving())
 	for i := range a.Leavers {
 		if a.Leavers[i].Kept != "" {
 			t.Kept++
@@ -309,8 +314,8 @@ func (r *run) balanceAbsent() {
 	}
 }
 
-// unreached is how many rows and leavers have no outcome.
-func (t *Totals) unreached() int64 {
+// Unreached is how many rows and leavers have no outcome.
+func (t *Totals) Unreached() int64 {
 	if t.Absent == nil {
 		return t.Pending
 	}

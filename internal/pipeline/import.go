@@ -167,7 +167,7 @@ func (r *run) balance() (*Totals, error) {
 	r.balanceAbsent()
 	r.totals.Requests = r.allStats()
 	r.totals.Writes = r.writes.byMethod
-	if r.totals.unreached() > 0 && r.totals.Cause == nil {
+	if r.totals.Unreached() > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()
 	}
 	return &r.totals, r.conserve()
@@ -192,7 +192,7 @@ func (r *run) conserve() error {
 	if r.totals.Pending < 0 {
 		return fmt.Errorf("%d rows read but %d outcomes: this is a defect of scimbulk", r.totals.Rows, r.totals.Counts.Sum())
 	}
-	if n := r.totals.unreached(); n > 0 && r.totals.Cause == nil {
+	if n := r.totals.Unreached(); n > 0 && r.totals.Cause == nil {
 		return fmt.Errorf("%d rows have no outcome and nothing says why: this is a defect of scimbulk", n)
 	}
 	return nil

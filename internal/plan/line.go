@@ -22,6 +22,7 @@ type Line struct {
 	After    scim.Object           `json:"after,omitzero"`
 	Patch    []scim.PatchOperation `json:"patch,omitzero"`
 	Body     scim.Object           `json:"body,omitzero"`
+	Absent   bool                  `json:"absent,omitzero"` // no row asked for it: the input does not hold whom it is about
 
 	// Seen tells every attribute that the resource had when the change was
 	// planned, by a short hash: see [Rules.Fingerprint]. With Partial, what is

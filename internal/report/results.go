@@ -53,6 +53,9 @@ type Files struct {
 	rejectsOut  *bufio.Writer
 	rejects     *rows.Writer
 	earlier     bool // rejects of earlier sessions are there
+
+	absent    *os.File // nil where nobody asks who is absent
+	absentOut *bufio.Writer
 }
 
 // NewFiles starts the result files of a run in a directory. in is the input,
@@ -89,7 +92,7 @@ func NewFiles(dir string, in *rows.Reader, state *journal.State, results bool) (
 
 // clear takes away what an older run has left in the directory.
 func (f *Files) clear() error {
-	for _, path := range []string{f.ResultsPath(), f.RejectsPath()} {
+	for _, path := range []string{f.ResultsPath(), f.RejectsPath(), f.absentPath()} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -110,6 +113,18 @@ func (f *Files) ResultsPath() string { return filepath.Join(f.dir, ResultsFile) 
 
 // Record takes one result.
 func (f *Files) Record(r *pipeline.Result) error {
+	if r.Leaver {
+		return f.recordAbsent(r)
+	}
+	f.batch = append(f.batch, rowOf(r))
+	if r.Outcome != pipeline.Rejected {
+		return nil
+	}
+	f.Reasons.Add(r.Class, r.Detail)
+	return f.reject(r)
+}
+
+func rowOf(r *pipeline.Result) *resultRow {
 	row := &resultRow{
 		Line: r.Row.Line, Key: r.Key, Op: string(r.Op), Outcome: string(r.Outcome), ID: r.ID,
 		ScimType: r.ScimType, Detail: r.Detail, Attempts: r.Attempts, CorrelationID: r.CorrelationID,
@@ -117,12 +132,7 @@ func (f *Files) Record(r *pipeline.Result) error {
 	if r.Status > 0 {
 		row.Status = strconv.Itoa(r.Status)
 	}
-	f.batch = append(f.batch, row)
-	if r.Outcome != pipeline.Rejected {
-		return nil
-	}
-	f.Reasons.Add(r.Class, r.Detail)
-	return f.reject(r)
+	return row
 }
 
 func (f *Files) reject(r *pipeline.Result) error {
@@ -164,6 +174,11 @@ func (h *headerSkipper) Write(p []byte) (int, error) {
 
 // Flush hands everything that was recorded to the operating system.
 func (f *Files) Flush() error {
+	if f.absent != nil {
+		if err := f.absentOut.Flush(); err != nil {
+			return err
+		}
+	}
 	if err := f.flushResults(); err != nil || f.rejects == nil {
 		return err
 	}
@@ -183,7 +198,7 @@ func (f *Files) flushResults() error {
 
 // Close makes the files durable.
 func (f *Files) Close() error {
-	err := f.Flush()
+	err := errors.Join(f.Flush(), f.closeAbsent())
 	if f.results != nil {
 		err = errors.Join(err, f.results.Sync(), f.results.Close())
 	}

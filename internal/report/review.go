@@ -52,6 +52,11 @@ func (r *Review) Record(result *pipeline.Result) error {
 	if err := r.show(result); err != nil {
 		return err
 	}
+	if result.Leaver {
+		if err := r.Files.recordAbsent(result); err != nil || result.Outcome == pipeline.Rejected {
+			return err
+		}
+	}
 	if result.Outcome == pipeline.Rejected {
 		r.Files.Reasons.Add(result.Class, result.Detail)
 		return r.Files.reject(result)
@@ -60,6 +65,7 @@ func (r *Review) Record(result *pipeline.Result) error {
 		return nil
 	}
 	line := plan.NewLine(result.Row.Line, r.header.Resource, result.Key, &result.Change, r.Secrets)
+	line.Absent = result.Leaver
 	if line.Op != plan.ActCreate {
 		line.Seen, line.Partial = result.Seen, result.Partial
 	}
@@ -121,7 +127,11 @@ func (r *Review) show(result *pipeline.Result) error {
 		return nil
 	}
 	mark, colour := sign(c.Action)
-	text := fmt.Sprintf("%s %-10s line %-5d %s", mark, c.Action, result.Row.Line, result.Key)
+	where := fmt.Sprintf("line %-5d", result.Row.Line)
+	if result.Leaver {
+		where = fmt.Sprintf("%-10s", "absent")
+	}
+	text := fmt.Sprintf("%s %-10s %s %s", mark, c.Action, where, result.Key)
 	if details := r.details(result); details != "" {
 		text += "  " + details
 	}
@@ -214,6 +224,9 @@ func (r *Review) WriteTotals(out io.Writer, s *Summary) error {
 	} else {
 		fmt.Fprintf(&b, "%s would send %d writes (%s) and about %d reads. Nothing has been changed.\n",
 			who, w.Total, counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), s.Requests.GET)
+	}
+	if s.Absent != nil {
+		fmt.Fprintf(&b, "absent: %s\n", s.Absent.text("to deactivate", s.Run))
 	}
 	if s.Lookup != "" {
 		fmt.Fprintf(&b, "%s\n", s.Lookup)

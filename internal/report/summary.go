@@ -25,6 +25,7 @@ type Summary struct {
 	Started  time.Time      `json:"started"`
 	Seconds  float64        `json:"seconds"`
 	Rows     Rows           `json:"rows"`
+	Absent   *AbsentPeople  `json:"absent,omitempty"`
 	Requests Requests       `json:"requests"`
 	Writes   *Writes        `json:"writes,omitempty"`
 	Lookup   string         `json:"lookup,omitempty"`
@@ -65,6 +66,53 @@ type Rows struct {
 	Pending     int64 `json:"pending"`
 }
 
+// AbsentPeople are the people whom the input does not hold: they are no rows. A
+// plan counts those whom the import would turn inactive as deactivated.
+type AbsentPeople struct {
+	Mode        string `json:"mode"` // report or deactivate
+	Found       int64  `json:"found"`
+	Deactivated int64  `json:"deactivated"`
+	Unchanged   int64  `json:"unchanged"` // inactive by then
+	Skipped     int64  `json:"skipped"`   // gone by then, or not selected any more
+	Protected   int64  `json:"protected"`
+	Rejected    int64  `json:"rejected"`
+	Unknown     int64  `json:"unknown"`
+	Pending     int64  `json:"pending"`
+	Unnamed     int64  `json:"unnamed"` // not among those found: they lack the attribute that rows are matched by
+}
+
+func absentPeople(t *pipeline.AbsentTotals) *AbsentPeople {
+	if t == nil {
+		return nil
+	}
+	c := t.Counts
+	return &AbsentPeople{
+		Mode: t.Mode, Found: t.Found, Deactivated: c[pipeline.Deactivated], Unchanged: c[pipeline.Unchanged],
+		Skipped: c[pipeline.Skipped], Protected: t.Kept, Rejected: c[pipeline.Rejected], Unknown: c[pipeline.Unknown],
+		Pending: t.Pending, Unnamed: t.Unnamed,
+	}
+}
+
+// text says it in a line; deactivated is the word for who is turned inactive,
+// and dir the run's directory.
+func (a *AbsentPeople) text(deactivated, dir string) string {
+	if a.Found == 0 {
+		return "every active person is in the file"
+	}
+	text := fmt.Sprintf("%d active people are not in the file", a.Found)
+	if a.Found == 1 {
+		text = "1 active person is not in the file"
+	}
+	if a.Mode == pipeline.AbsentDeactivate {
+		text += ": " + counted(named{deactivated, a.Deactivated}, named{"protected", a.Protected}, named{"inactive by now", a.Unchanged},
+			named{"skipped", a.Skipped}, named{"rejected", a.Rejected}, named{"unknown", a.Unknown}, named{"pending", a.Pending})
+	}
+	if a.Unnamed > 0 {
+		text += fmt.Sprintf(" (%d more lack the attribute that rows are matched by, and count as nobody's)", a.Unnamed)
+	}
+	return text + "; listed in " + filepath.Join(dir, AbsentFile)
+}
+
 // Requests are those that went over the wire.
 type Requests struct {
 	GET       int64 `json:"GET"`
@@ -99,6 +147,7 @@ func (s *Summary) SetTotals(t *pipeline.Totals) {
 		GET: q.GET, POST: q.POST, PUT: q.PUT, PATCH: q.PATCH, DELETE: q.DELETE,
 		Total: q.GET + q.POST + q.PUT + q.PATCH + q.DELETE, Retried: q.Retried, Throttled: q.Throttled,
 	}
+	s.Absent = absentPeople(t.Absent)
 	s.Warnings = append(s.Warnings, t.Warnings...)
 }
 
@@ -172,6 +221,9 @@ func (s *Summary) WriteText(out io.Writer, files *Files) error {
 		}
 	}
 	tw.Flush()
+	if s.Absent != nil {
+		fmt.Fprintf(&b, "absent: %s\n", s.Absent.text("deactivated", s.Run))
+	}
 	writeRequests(&b, &s.Requests)
 	if s.Lookup != "" {
 		fmt.Fprintf(&b, "%s\n", s.Lookup)
