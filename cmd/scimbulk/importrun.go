@@ -256,7 +256,7 @@ func (r *importRun) pipeline() *pipeline.Import {
 
 		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
 		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle,
-		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Undo: r.keeper(), Meter: r.meter,
+		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Undo: r.keeper(), Plan: r.planKeeper(), Meter: r.meter,
 	}
 }
 
@@ -282,6 +282,14 @@ func (r *importRun) keeper() pipeline.Undo {
 		return nil
 	}
 	return r.undo
+}
+
+// planKeeper is nil where nothing is planned.
+func (r *importRun) planKeeper() pipeline.Keeper {
+	if r.review == nil {
+		return nil
+	}
+	return r.review
 }
 
 func (r *importRun) recorder() pipeline.Recorder {
@@ -325,15 +333,27 @@ func (r *importRun) resolve(ctx context.Context) error {
 		are = "name is"
 	}
 	where := "neither in the directory nor in the file"
-	if r.members != nil {
+	if r.members != nil || r.survey.MissingGroups == int64(len(missing)) {
 		where = "not in the directory"
 	}
 	r.warning = fmt.Sprintf("%d %s %s: %s", len(missing), are, where, names)
 	if n := r.survey.Dependents; n > 0 {
 		r.warning += fmt.Sprintf("; rows rejected because they cannot do without: %d", n)
 	}
+	if n := r.survey.MissingGroups; n > 0 {
+		r.warning += "; " + r.howToMakeGroups()
+	}
 	r.note("%s", r.warning)
 	return nil
+}
+
+// howToMakeGroups says what to do about groups that are not there: an import of
+// people makes none.
+func (r *importRun) howToMakeGroups() string {
+	if !r.dir.profile.CanCreateGroups {
+		return fmt.Sprintf("%s cannot create groups over SCIM: create them there, then import the file again", r.dir.profile.Title)
+	}
+	return "an import of people makes no groups: import a file with the column displayName and --resource Group first, then this one again"
 }
 
 // readLine reads an answer, "" where somebody interrupts instead.

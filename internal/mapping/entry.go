@@ -25,6 +25,9 @@ func (c *compiler) compileEntry(e *entry) (field, bool) {
 	c.setList(&f, e)
 	c.setSteps(&f, e)
 	c.setReference(&f, e)
+	if c.isMemberships(f.target, e) {
+		c.setMemberships(&f, e)
+	}
 	c.setValues(&f, e)
 	f.when = c.condition(e.when)
 	c.checkKind(&f, e)
@@ -43,7 +46,8 @@ func (c *compiler) setTarget(f *field, e *entry) {
 		c.pathFault(e, err)
 		return
 	}
-	if t.ReadOnly() && !c.isKey(t) {
+	memberships := c.isMemberships(t, e)
+	if t.ReadOnly() && !c.isKey(t) && !memberships {
 		if e.auto {
 			return // an id that nobody matches by is known and not sent
 		}
@@ -61,7 +65,7 @@ func (c *compiler) setTarget(f *field, e *entry) {
 	}
 	c.paths[full] = e.path.at
 	f.target, f.leaf = t, t.Leaf()
-	f.hidden = t.ReadOnly()
+	f.hidden = t.ReadOnly() && !memberships
 	f.secret = strings.EqualFold(t.Attr.Name, "password") || strings.EqualFold(f.leaf.Returned, "never")
 	f.name = t.Path.Short()
 }
@@ -78,7 +82,7 @@ func readOnlyHint(t *scim.Target) string {
 	case "id":
 		return "write match: id to find resources by it"
 	case "groups":
-		return "import a file with the columns group, user and action, which puts people into groups"
+		return "map groups itself, by the names of the groups"
 	}
 	return "leave it out"
 }
@@ -251,7 +255,7 @@ func (c *compiler) valueFault(at position, err error) {
 // setReference reads ref: User.userName.
 func (c *compiler) setReference(f *field, e *entry) {
 	if !e.ref.given {
-		if e.onMissing.given {
+		if e.onMissing.given && !c.isMemberships(f.target, e) {
 			c.faults.add(e.onMissing.at, "on-missing is for references", "add ref: User.userName, or leave it out")
 		}
 		return

@@ -41,7 +41,11 @@ type field struct {
 }
 
 // reference is how a name becomes an id.
-type reference struct{ resource, by, onMissing string }
+type reference struct {
+	resource, by, onMissing string
+
+	memberships bool // the names are groups that a user is to be in
+}
 
 // value is what a field gives for one row.
 type value struct {

@@ -196,11 +196,12 @@ func (r *rowMapper) field(f *field, match bool, row *rows.Row) {
 	case v.state == cleared && f.required:
 		r.fail(f.name, f.target.Path.Short()+" is required and cannot be cleared", "")
 	case v.state == absent || f.hidden:
+	case v.state == cleared && f.ref.ofGroups():
+		r.leaveGroups(f)
 	case v.state == cleared:
 		r.rec.Assignments = append(r.rec.Assignments, scim.Assignment{Target: f.target, Mode: scim.Clear})
 	case f.ref != nil:
-		r.rec.Refs = append(r.rec.Refs, Ref{Target: f.target, Mode: f.mode, Resource: f.ref.resource, By: f.ref.by,
-			Names: v.names, OnMissing: f.ref.onMissing, Column: f.name})
+		r.refer(f, v.names)
 	default:
 		r.rec.Assignments = append(r.rec.Assignments, scim.Assignment{Target: f.target, Mode: f.mode, Value: v.v})
 	}

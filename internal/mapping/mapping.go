@@ -118,4 +118,8 @@ type Ref struct {
 	Names     []string // as the row has them
 	OnMissing string   // skip, reject or keep
 	Column    string   // for messages
+
+	// Memberships: the names are the groups that the user is to be in. They are
+	// written at the groups; see RFC 7643 §4.1.2.
+	Memberships bool
 }

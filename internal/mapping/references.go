@@ -12,7 +12,7 @@ func (m *Mapping) References() []Ref {
 	var refs []Ref
 	for i := range m.fields {
 		if f := &m.fields[i]; f.ref != nil {
-			refs = append(refs, Ref{Target: f.target, Mode: f.mode, Resource: f.ref.resource, By: f.ref.by, OnMissing: f.ref.onMissing, Column: f.name})
+			refs = append(refs, Ref{Target: f.target, Mode: f.mode, Resource: f.ref.resource, By: f.ref.by, OnMissing: f.ref.onMissing, Column: f.name, Memberships: f.ref.memberships})
 		}
 	}
 	return refs
@@ -31,7 +31,7 @@ func (m *Mapping) Attributes() []string {
 	}
 	var list []string
 	for i := range m.fields {
-		if t := m.fields[i].target; t != nil && !slices.Contains(list, attributeOf(t)) {
+		if t := m.fields[i].target; t != nil && !m.fields[i].ref.ofGroups() && !slices.Contains(list, attributeOf(t)) {
 			list = append(list, attributeOf(t))
 		}
 	}

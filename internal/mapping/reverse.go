@@ -77,7 +77,12 @@ func (r *Reverse) take(c *compiler) {
 		case e.when.given:
 			r.notes = append(r.notes, e.path.s+" is mapped on a condition, which cannot be turned round: it is left out")
 		case e.column.given:
-			if f, ok := c.compileEntry(e); ok && !f.secret {
+			f, ok := c.compileEntry(e)
+			if f.ref.ofGroups() && f.ref.by == "externalId" {
+				r.notes = append(r.notes, e.path.s+" are named by externalId, which users do not show: they are left out")
+				continue
+			}
+			if ok && !f.secret {
 				r.fields = append(r.fields, f)
 			}
 		}
@@ -209,6 +214,9 @@ func (r *Reverse) cell(f *field, v any) string {
 			return r.clear // a blank would be read as the default
 		}
 		return ""
+	}
+	if f.ref.ofGroups() {
+		return r.groupsCell(f, v)
 	}
 	if f.ref != nil {
 		return Guard(strings.Join(r.namesOf(f, v), firstOf(f.split, " ")))

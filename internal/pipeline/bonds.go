@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -152,6 +153,7 @@ func (r *run) startBound(ctx context.Context, t *task) {
 		return
 	}
 	ids := map[string]string{}
+	var absent []string
 	for _, line := range t.bonds {
 		id, err := r.idOfLine(ctx, line)
 		if err != nil {
@@ -164,10 +166,13 @@ func (r *run) startBound(ctx context.Context, t *task) {
 			return
 		}
 		if id == "" {
-			r.results <- unbound(t, fmt.Sprintf("it refers to line %d, which has not been created", line))
-			return
+			absent = append(absent, fmt.Sprintf("line %d", line))
 		}
 		ids[fmt.Sprintf(promised, line)] = id
+	}
+	if len(absent) > 0 && (!t.planned.OfMembers() || !leavesSomebody(t.planned, ids)) {
+		r.results <- unbound(t, fmt.Sprintf("it refers to %s, which has not been created", strings.Join(absent, ", ")))
+		return
 	}
 	bound := *t.planned
 	if bound.Body != nil {
@@ -179,7 +184,12 @@ func (r *run) startBound(ctx context.Context, t *task) {
 		bound.Patch[i] = op
 	}
 	t.planned = &bound
-	r.finish(ctx, newRow(r, t))
+	w := newRow(r, t)
+	if len(absent) > 0 { // those who are there need not suffer for it
+		w.result.Lame = true
+		w.result.say(fmt.Sprintf("left out, since it has not been created: %s", strings.Join(absent, ", ")))
+	}
+	r.finish(ctx, w)
 }
 
 // idOfLine is the id of what the plan has created for a row, "" for nothing.
@@ -218,13 +228,34 @@ func keepPromises(v any, ids map[string]string) any {
 		}
 		return o
 	case []any:
-		list := make([]any, len(v))
-		for i, e := range v {
-			list[i] = keepPromises(e, ids)
+		list := make([]any, 0, len(v))
+		for _, e := range v {
+			if member, ok := e.(scim.Object); ok && brokenPromise(member, ids) {
+				continue
+			}
+			list = append(list, keepPromises(e, ids))
 		}
 		return list
 	}
 	return v
+}
+
+// leavesSomebody says whether a change of members is about anybody who is there.
+func leavesSomebody(l *plan.Line, ids map[string]string) bool {
+	add, remove := l.Members()
+	for _, id := range add {
+		if made, promised := ids[id]; !promised || made != "" {
+			return true
+		}
+	}
+	return len(remove) > 0
+}
+
+// brokenPromise says whether a member is somebody who has not been created.
+func brokenPromise(member scim.Object, ids map[string]string) bool {
+	text, _ := member["value"].(string)
+	id, promised := ids[text]
+	return promised && id == ""
 }
 
 func unbound(t *task, why string) *Result {

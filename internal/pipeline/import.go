@@ -69,7 +69,8 @@ type Import struct {
 	State    *journal.State // of earlier sessions, nil for a new run
 	Name     string         // of the run, which salts the hashes in the log
 	Recorder Recorder
-	Undo     Undo // nil keeps nothing
+	Undo     Undo   // nil keeps nothing
+	Plan     Keeper // of a dry run: takes the changes of groups that rows of people bring about; nil keeps nothing
 	Meter    *Meter
 }
 
@@ -93,6 +94,7 @@ type run struct {
 	hidden    onceDirectory // the inactive people
 	parked    parking
 	seconds   seconds
+	joins     *joinRun // nil where rows name no groups
 	writes    writes
 	endsMu    sync.Mutex
 	ends      []func()     // what there is to tidy up
@@ -123,9 +125,15 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 		r.directory, err = r.newLookup(ctx)
 	}
 	_, r.blind = r.directory.(*lookupNew)
+	if err == nil {
+		r.joins, err = r.newJoinRun(ctx)
+	}
 	if err != nil {
 		r.totals.Cause = err
 	} else if err := r.pump(ctx, r.stages); err != nil {
+		return &r.totals, err
+	}
+	if err := r.endJoins(ctx); err != nil {
 		return &r.totals, err
 	}
 	if n := r.turnedOff.Load(); r.DryRun && r.MaxDeletes.Exceeded(n, s.Rows) {
@@ -229,6 +237,9 @@ func (r *run) stages(ctx context.Context) error {
 		}
 		workers.Wait()
 		if err := r.secondPass(ctx); err != nil {
+			return err
+		}
+		if err := r.sendJoins(ctx); err != nil {
 			return err
 		}
 		return r.absentPass(ctx)

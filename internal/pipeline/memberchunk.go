@@ -107,7 +107,7 @@ func (g *memberGroup) intents(chunk []*memberSend) []journal.Intent {
 	list := make([]journal.Intent, len(chunk))
 	for i, s := range chunk {
 		list[i] = journal.Intent{
-			Line: int64(s.row.line), Step: s.step, Key: journal.HashKey(g.Name, g.id+" "+s.user),
+			Line: int64(s.row.line), Step: s.step, Key: g.membershipKey(g.id, s.user),
 			Op: string(s.row.op()), At: g.clock.now(),
 		}
 		s.step++

@@ -52,6 +52,11 @@ const (
 	isRepeated      // the row of the same pair before it asks for the same
 	isTwin          // another row of the same pair counts
 	hasTwins        // none of the rows of a pair counts
+
+	// What became of the memberships that rows of people name.
+	isBroughtAbout
+	isNeedless
+	isFailed
 )
 
 // memberNames numbers groups or users by what rows call them.

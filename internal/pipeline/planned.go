@@ -31,7 +31,8 @@ func (im *Import) translatePlanned(row *rows.Row) (*task, *Result) {
 		return nil, faulty(row, "", row.Err)
 	}
 	line, err := plan.ParseLine(row.Object)
-	if err == nil && line.Resource != im.Resource {
+	foreign := err == nil && line.Resource != im.Resource
+	if foreign && !(line.OfMembers() && line.ID != "") { // people join groups by the way
 		err = fmt.Errorf("a change of a %s in a plan of %s resources", line.Resource, im.Resource)
 	}
 	if err != nil {
@@ -49,6 +50,9 @@ func (im *Import) translatePlanned(row *rows.Row) (*task, *Result) {
 		Number: row.Number, Line: row.Line, Op: string(line.Op), MatchBy: im.Mapping.Match(), Key: line.Key,
 		KeyFold: mapping.Fold(im.Mapping.MatchTarget().Leaf(), line.Key),
 	}
+	if foreign {
+		record.KeyFold = line.Resource + " " + line.ID
+	}
 	return &task{row: row, record: record, op: plan.Op(line.Op), planned: line, bonds: bondsOf(row.Object)}, nil
 }
 
@@ -60,6 +64,7 @@ func (w *row) lookPlanned(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	each.endpoint = w.endpoint()
 	w.have = nil
 	if w.planned.ID != "" {
 		w.have, err = each.byID(ctx, w.planned.ID)
@@ -70,9 +75,32 @@ func (w *row) lookPlanned(ctx context.Context) error {
 	return err
 }
 
+// resource is the type of what a row changes: a plan of people may hold changes
+// of the groups that they join.
+func (w *row) resource() string {
+	if w.planned != nil {
+		return w.planned.Resource
+	}
+	return w.Resource
+}
+
+func (w *row) endpoint() scim.Endpoint { return Endpoint(w.resource()) }
+
+func (w *row) rules() *plan.Rules {
+	if w.resource() == w.Resource {
+		return &w.Rules
+	}
+	rules := w.Rules
+	rules.Schema = scim.Builtin(w.resource())
+	return &rules
+}
+
 // decidePlanned decides on a planned change.
 func (w *row) decidePlanned() plan.Change {
 	l := w.planned
+	if w.resource() != w.Resource {
+		return w.decideMembers()
+	}
 	if l.Op == plan.ActCreate && w.have != nil && (w.have.ID == l.ID || w.sent == plan.ActCreate && w.ours()) {
 		return plan.Change{Action: plan.ActNothing, ID: w.have.ID}
 	}
@@ -88,10 +116,26 @@ func (w *row) decidePlanned() plan.Change {
 	return change
 }
 
+// decideMembers decides on a change of a group in a plan of people: what of it is
+// left to do. Who else is in the group does not matter, all the less as the plan
+// itself may take people out of it by deleting them.
+func (w *row) decideMembers() plan.Change {
+	l := *w.planned
+	l.Before, l.After, l.Seen, l.Version = nil, nil, nil, ""
+	if w.have != nil {
+		if l.Patch = l.MembersLeft(w.have.Object); len(l.Patch) == 0 {
+			return plan.Change{Action: plan.ActNothing, ID: w.have.ID}
+		}
+	}
+	change := w.rules().DecidePlanned(&l, w.have, plan.DriftPlanned)
+	change.Version = ""
+	return change
+}
+
 // seen notes what a dry run has seen of a resource, by which apply will know
 // what has drifted.
 func (w *row) seen() {
-	if w.have == nil {
+	if w.have == nil || w.resource() != w.Resource {
 		return
 	}
 	w.result.Seen, w.result.Partial = w.Rules.Fingerprint(w.have.Object), false

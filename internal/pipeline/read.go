@@ -97,6 +97,9 @@ func (r *run) doubts() map[int64]*doubt {
 	doubts := map[int64]*doubt{}
 	if r.State != nil {
 		for _, intent := range r.State.InDoubt() {
+			if r.joins != nil && isMembership(intent) {
+				continue
+			}
 			if d := doubts[intent.Line]; d != nil { // a later step: what the row did first names its outcome
 				d.Step = intent.Step
 				continue

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"scimbulk/internal/mapping"
@@ -39,6 +40,7 @@ func (e *reference) open() bool { return e.id == "" && e.absent == "" }
 // rows are carried out; from then on they are safe for concurrent use.
 type references struct {
 	mu       sync.Mutex
+	resource string // of the rows
 	byName   map[refName]*reference
 	byRow    map[int64][]*reference
 	indexes  map[string]*duplicates // rows by attributes other than the match attribute
@@ -54,7 +56,7 @@ func newReferences(m *mapping.Mapping, schema *scim.ResourceSchema) *references 
 		return nil
 	}
 	r := &references{
-		byName: map[refName]*reference{}, byRow: map[int64][]*reference{}, indexes: map[string]*duplicates{},
+		resource: m.Resource(), byName: map[refName]*reference{}, byRow: map[int64][]*reference{}, indexes: map[string]*duplicates{},
 		attrs: map[refName]*scim.Attribute{}, rejected: map[int64]string{},
 	}
 	for _, ref := range refs {
@@ -155,7 +157,7 @@ func (r *references) rejectDependents() {
 	for _, e := range r.byName {
 		if e.id == "" && e.row == 0 {
 			if e.absent == "" {
-				e.absent = fmt.Sprintf("%s %q is neither in the directory nor in the file", e.column, e.name)
+				e.absent = r.nowhere(e)
 			}
 			missing = append(missing, e)
 		}
@@ -167,6 +169,26 @@ func (r *references) rejectDependents() {
 			missing = append(missing, r.reject(int64(line), e.absent)...)
 		}
 	}
+}
+
+// nowhere says that a resource is not to be found where it can be.
+func (r *references) nowhere(e *reference) string {
+	if e.resource != r.resource {
+		return fmt.Sprintf("%s: the directory has no %s with the %s %q", e.column, strings.ToLower(e.resource), e.by, e.name)
+	}
+	return fmt.Sprintf("%s %q is neither in the directory nor in the file", e.column, e.name)
+}
+
+// named are the resources of a type that rows refer to, by their ids, with one
+// of their names.
+func (r *references) named(resource string) map[string]string {
+	names := map[string]string{}
+	for _, e := range r.byName {
+		if name, known := names[e.id]; e.resource == resource && e.id != "" && (!known || e.name < name) {
+			names[e.id] = e.name
+		}
+	}
+	return names
 }
 
 // reject marks a row, and returns the references that die with it.
@@ -229,6 +251,7 @@ type binding struct {
 	deferred    bool     // some resource comes later in the file: a second step sets it
 	left        []string // references that were left out, and why
 	reject      string   // why the row cannot be carried out
+	joins       *joinWish
 }
 
 // bind turns the references of a row into ids. A row that needs an earlier one
@@ -277,6 +300,10 @@ func (b *binding) add(ref *mapping.Ref, entries []*reference) {
 		default:
 			b.left = append(b.left, fmt.Sprintf("%s left out: %s", ref.Target.Path.Short(), e.absent))
 		}
+	}
+	if ref.Memberships {
+		b.joins = &joinWish{groups: ids, replace: ref.Mode == scim.ReplaceAll, unsure: len(ids) < len(entries)}
+		return
 	}
 	if len(ids) == 0 {
 		return

@@ -19,6 +19,9 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 	if refs == nil {
 		return nil
 	}
+	if named, _ := im.Mapping.Memberships(); named && !im.Profile.Patch {
+		return fmt.Errorf("%s has no PATCH, by which alone people can be put into groups one by one", im.Profile.Title)
+	}
 	groups := map[refName][]*reference{}
 	for key, e := range refs.byName {
 		kind := refName{resource: key.resource, by: key.by}
@@ -36,7 +39,7 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 	for _, e := range refs.byName {
 		e.known = !e.open()
 	}
-	s.Unresolved = refs.unresolved()
+	s.Unresolved = refs.unresolved(s)
 	s.Dependents = int64(len(refs.rejected))
 	return nil
 }
@@ -53,10 +56,15 @@ func (r *references) rejectTwins(d *duplicates) {
 }
 
 // unresolved lists what names nothing, in the order of its names.
-func (r *references) unresolved() []string {
+func (r *references) unresolved(s *Survey) []string {
 	var list []string
 	for _, e := range r.byName {
 		if e.id == "" && e.row == 0 {
+			if e.resource == "Group" && r.resource != e.resource {
+				s.MissingGroups++
+				list = append(list, fmt.Sprintf("group %q", e.name))
+				continue
+			}
 			list = append(list, fmt.Sprintf("%s %q", e.column, e.name))
 		}
 	}

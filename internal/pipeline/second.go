@@ -176,9 +176,9 @@ func (w *row) sayWhatIsMissing(result *Result) {
 	if len(w.binding.left) == 0 || result.Outcome == Rejected {
 		return
 	}
-	said := strings.Join(w.binding.left, "; ")
-	if result.Detail != "" {
-		said = result.Detail + "; " + said
+	for _, left := range w.binding.left {
+		if !strings.Contains(result.Detail, left) { // the first step may have said so
+			result.say(left)
+		}
 	}
-	result.Detail = said
 }

@@ -78,7 +78,7 @@ func (w *row) send(ctx context.Context, body []byte) (*scim.Response, error) {
 	if w.noIfMatch.Load() {
 		ifMatch = ""
 	}
-	endpoint := Endpoint(w.Resource)
+	endpoint := w.endpoint()
 	switch writeMethod(&w.change) {
 	case http.MethodPost:
 		return w.Client.Create(ctx, endpoint, body)

@@ -24,8 +24,9 @@ type Survey struct {
 
 	// What Resolve adds: names that neither the directory nor the file knows,
 	// and how many rows cannot be carried out because of them.
-	Unresolved []string
-	Dependents int64
+	Unresolved    []string
+	Dependents    int64
+	MissingGroups int64 // of Unresolved, groups that rows of people name
 
 	// Absent is what FindAbsent adds, or a resumed run has kept.
 	Absent *Absent

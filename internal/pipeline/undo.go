@@ -4,13 +4,17 @@ import (
 	"context"
 
 	"scimbulk/internal/plan"
+	"scimbulk/internal/scim"
 )
 
 // Undo keeps the values that writes replace, each as the change that brings
 // them back. What it is given must be with the operating system when it
 // returns: the write comes after. It is safe for concurrent use, and may get a
 // line twice, of which the first counts.
-type Undo interface {
+type Undo interface{ Keeper }
+
+// Keeper takes changes down.
+type Keeper interface {
 	Keep(*plan.Line) error
 }
 
@@ -20,9 +24,12 @@ func (w *row) keepReplaced(ctx context.Context) error {
 	if w.Undo == nil || w.change.Action == plan.ActCreate || w.have == nil {
 		return nil
 	}
+	if w.resource() != w.Resource {
+		return w.Undo.Keep(w.reverseMembers())
+	}
 	have := w.have
 	if len(have.Attributes) > 0 && w.change.Action == plan.ActDelete { // all of it goes
-		whole, err := (&lookupEach{client: w.Client, endpoint: Endpoint(w.Resource)}).byID(ctx, have.ID)
+		whole, err := (&lookupEach{client: w.Client, endpoint: w.endpoint()}).byID(ctx, have.ID)
 		if err != nil {
 			return err
 		}
@@ -30,7 +37,16 @@ func (w *row) keepReplaced(ctx context.Context) error {
 			have = whole
 		}
 	}
-	return w.Undo.Keep(w.Rules.Reverse(w.row.Line, w.record.Key, &w.change, have))
+	return w.Undo.Keep(w.rules().Reverse(w.row.Line, w.record.Key, &w.change, have))
+}
+
+// reverseMembers is the change that takes back a change of a group in a plan of
+// people.
+func (w *row) reverseMembers() *plan.Line {
+	l := &plan.Line{Line: w.row.Line, Op: plan.ActUpdate, Resource: w.resource(), Key: w.record.Key, ID: w.change.ID}
+	add, remove := (&plan.Line{Patch: w.change.Patch}).Members()
+	l.Patch = scim.MemberPatch(remove, add)
+	return l
 }
 
 // keepCreated keeps that a row has made a resource, before its outcome is

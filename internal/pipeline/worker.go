@@ -73,7 +73,7 @@ func (r *run) finish(ctx context.Context, w *row) {
 	w.sayWhatIsMissing(result)
 	released := r.survey.references.publish(w.row.Line, publicID(result), string(result.Outcome))
 	if !r.seconds.defers(w, result) {
-		r.results <- result // the collector takes everything until this channel is closed
+		r.deliver(ctx, w, result)
 	}
 	for _, t := range released {
 		r.start(ctx, t)
@@ -120,6 +120,7 @@ type row struct {
 
 func newRow(r *run, t *task) *row {
 	w := &row{run: r, task: t, result: &Result{Row: t.row, Key: t.record.Key, Op: t.op, Leaver: t.leaver}}
+	w.result.Resource = w.resource()
 	if t.first != nil {
 		w.resumeFrom(t.first)
 	}

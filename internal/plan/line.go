@@ -121,18 +121,6 @@ func (l *Line) check() error {
 	return nil
 }
 
-// OfMembers says whether a change adds and removes members of a group one by
-// one, and does nothing else. To carry it out twice does no harm.
-func (l *Line) OfMembers() bool {
-	for _, op := range l.Patch {
-		adds := op.Op == "add" && op.Path == "members"
-		if !adds && !(op.Op == "remove" && strings.HasPrefix(op.Path, "members[")) {
-			return false
-		}
-	}
-	return l.Resource == "Group" && len(l.Patch) > 0
-}
-
 // lineReader takes members out of a line and keeps what is wrong with them.
 type lineReader struct {
 	o      scim.Object

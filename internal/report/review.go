@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +65,8 @@ func (r *Review) Record(result *pipeline.Result) error {
 	if !result.Change.Action.Writes() {
 		return nil
 	}
-	line := plan.NewLine(result.Row.Line, r.header.Resource, result.Key, &result.Change, r.Secrets)
+	resource := cmp.Or(result.Resource, r.header.Resource)
+	line := plan.NewLine(result.Row.Line, resource, result.Key, &result.Change, r.Secrets)
 	line.Absent = result.Leaver
 	if line.Op != plan.ActCreate {
 		line.Seen, line.Partial = result.Seen, result.Partial
@@ -72,8 +74,12 @@ func (r *Review) Record(result *pipeline.Result) error {
 	if err := r.writeLine(line); err != nil || result.Second == nil {
 		return err
 	}
-	return r.writeLine(plan.NewLine(result.Row.Line, r.header.Resource, result.Key, result.Second, r.Secrets))
+	return r.writeLine(plan.NewLine(result.Row.Line, resource, result.Key, result.Second, r.Secrets))
 }
+
+// Keep takes a change that belongs to several rows: that of a group which their
+// people join or leave. Their own lines have shown it.
+func (r *Review) Keep(line *plan.Line) error { return r.writeLine(line) }
 
 func (r *Review) writeLine(v any) error {
 	b, err := scim.Encode(v)
@@ -119,27 +125,47 @@ func sign(a plan.Action) (mark, colour string) {
 // show prints a line for a row that changes something or cannot.
 func (r *Review) show(result *pipeline.Result) error {
 	c := &result.Change
-	if r.screen == nil || c.Action == plan.ActNothing {
+	groups := groupsText(result)
+	if r.screen == nil || c.Action == plan.ActNothing && groups == "" {
 		return nil
 	}
 	if r.shown++; r.shown > shownChanges {
 		r.hidden++
 		return nil
 	}
-	mark, colour := sign(c.Action)
+	action := c.Action
+	if action == plan.ActNothing {
+		action = plan.ActUpdate
+	}
+	mark, colour := sign(action)
 	where := fmt.Sprintf("line %-5d", result.Row.Line)
 	if result.Leaver {
 		where = fmt.Sprintf("%-10s", "absent")
 	}
-	text := fmt.Sprintf("%s %-10s %s %s", mark, c.Action, where, result.Key)
+	text := fmt.Sprintf("%s %-10s %s %s", mark, action, where, result.Key)
 	if details := r.details(result); details != "" {
 		text += "  " + details
+	}
+	if groups != "" {
+		text += "  groups " + groups
 	}
 	if r.colour && colour != "" {
 		text = colour + text + plainC
 	}
 	_, err := fmt.Fprintln(r.screen, text)
 	return err
+}
+
+// groupsText names the groups that the person of a row joins and leaves.
+func groupsText(result *pipeline.Result) string {
+	var parts []string
+	for _, name := range result.Joins {
+		parts = append(parts, "+"+valueText(name))
+	}
+	for _, name := range result.Leaves {
+		parts = append(parts, "-"+valueText(name))
+	}
+	return strings.Join(parts, " ")
 }
 
 func (r *Review) details(result *pipeline.Result) string {
