@@ -84,6 +84,9 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 			return false, fatal
 		}
 	}
+	if w.have == nil && w.sent == plan.ActCreate && time.Now().Before(w.settled) {
+		return false, w.await(ctx) // it may be ours: look-ups lag behind writes here and there
+	}
 	if w.have == nil {
 		w.reject(failed)
 		w.result.Detail += "; no look-up finds who has it, perhaps a deleted or hidden account"

@@ -222,6 +222,7 @@ func TestLabelsAreTrue(t *testing.T) {
 		{"late commits", []string{"hang-then-commit=0.1"}},
 		{"late commits where keys are not unique", []string{"hang-then-commit=0.1:45s", "non-unique"}},
 		{"answers lost where keys are not unique", []string{"reset-after-commit=0.2", "reset-before-commit=0.2", "non-unique"}},
+		{"look-ups that lag behind", []string{"late-visibility=5s", "5xx-after-commit=0.3"}},
 		{"everything", []string{"5xx-before-commit=0.1", "5xx-after-commit=0.1", "reset-after-commit=0.1", "truncate=0.05", "throttle=0.05"}},
 	}
 	for _, tc := range faults {
@@ -256,24 +257,28 @@ func TestLabelsOfCreates(t *testing.T) {
 	for _, existing := range []string{plan.ExistingReject, plan.ExistingSkip, plan.ExistingUpdate} {
 		for _, lookup := range []string{pipeline.LookupAuto, pipeline.LookupNone, pipeline.LookupDirectory} {
 			for _, fault := range []string{"5xx-after-commit=0.4", "5xx-before-commit=0.4", "reset-after-commit=0.4", "truncate=0.3"} {
-				t.Run(existing+" "+lookup+" "+fault, func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
-						time.Sleep(30 * 365 * 24 * time.Hour) // the seeded people are of 2024, and the clock begins in 2000
-						b := newBench(t, sandbox.Options{Seed: 30, Faults: []string{fault}, FaultSeed: 7})
-						im, recorded := b.prepare(b.everybody()+strings.TrimPrefix(people(30, "Agent"), "userName,title\n"), func(im *pipeline.Import) {
-							im.Mapping = compile(t, "op: create\nattributes: {userName: userName, title: title}\n", "userName", "title")
-							im.Rules.OnExisting, im.Lookup = existing, lookup
-						})
-						totals := b.run(im, recorded)
-						checkCommits(t, b, recorded, "create", pipeline.Created)
-						checkCommits(t, b, recorded, "patch", pipeline.Updated)
-						if totals.Counts[pipeline.Created] != 30 {
-							t.Errorf("30 people are new: %v", totals.Counts)
-						}
+				for _, dialect := range []string{"rfc", "genesys"} { // genesys does not tell when somebody was made
+					t.Run(strings.Join([]string{existing, lookup, fault, dialect}, " "), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { labelCreates(t, existing, lookup, fault, dialect) })
 					})
-				})
+				}
 			}
 		}
+	}
+}
+
+func labelCreates(t *testing.T, existing, lookup, fault, dialect string) {
+	time.Sleep(30 * 365 * 24 * time.Hour) // the seeded people are of 2024, and the clock begins in 2000
+	b := newBench(t, sandbox.Options{Dialect: dialect, Seed: 30, Faults: []string{fault}, FaultSeed: 7})
+	im, recorded := b.prepare(b.everybody()+strings.TrimPrefix(people(30, "Agent"), "userName,title\n"), func(im *pipeline.Import) {
+		im.Mapping = compile(t, "op: create\nattributes: {userName: userName, displayName: userName, title: title}\n", "userName", "title")
+		im.Rules.OnExisting, im.Lookup = existing, lookup
+	})
+	totals := b.run(im, recorded)
+	checkCommits(t, b, recorded, "create", pipeline.Created)
+	checkCommits(t, b, recorded, "patch", pipeline.Updated)
+	if totals.Counts[pipeline.Created] != 30 {
+		t.Errorf("30 people are new: %v", totals.Counts)
 	}
 }
 

@@ -237,19 +237,29 @@ func (w *row) conclude() *Result {
 // doubt. A resource that is there after a create is ours if it was seen absent
 // before, or if it is not older than the intent by the directory's own clock.
 func (w *row) ours() bool {
-	return w.sent != plan.ActCreate || w.absent || w.youngerThan("created")
+	return w.sent != plan.ActCreate || w.absent || w.isYoung()
 }
 
 // clockSlack is what a time in whole seconds and the way of a request may hide.
 const clockSlack = 2 * time.Second
 
-func (w *row) youngerThan(member string) bool {
+// isYoung says whether what was found is not older than the intent. Some
+// directories tell when a resource was last changed, and not when it was made.
+func (w *row) isYoung() bool {
 	if w.have == nil {
 		return false
 	}
+	made, told := w.timeOf("created")
+	if !told {
+		made, told = w.timeOf("lastModified")
+	}
+	return told && !made.Before(w.since.Add(-clockSlack))
+}
+
+func (w *row) timeOf(member string) (at time.Time, told bool) {
 	text, _ := valueAt(w.have.Object, scim.Path{Attr: "meta", Sub: member}).(string)
 	at, err := time.Parse(time.RFC3339, text)
-	return err == nil && !at.Before(w.since.Add(-clockSlack))
+	return at, err == nil
 }
 
 func outcomeOf(action plan.Action) Outcome {
