@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"scimbulk/internal/scim"
 )
@@ -31,6 +32,9 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 		if err := im.resolveKind(ctx, kind, entries, refs.attrs[kind]); err != nil {
 			return err
 		}
+		if err := im.resolveMade(ctx, kind, entries, refs.attrs[kind]); err != nil {
+			return err
+		}
 	}
 	if im.OnDuplicate == DuplicateRejectAll {
 		refs.rejectTwins(s.duplicates)
@@ -42,6 +46,40 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 	s.Unresolved = refs.unresolved(s)
 	s.Dependents = int64(len(refs.rejected))
 	return nil
+}
+
+// resolveMade looks again, for as long as a look-up may lag behind a write, for
+// resources that an earlier session has made and that do not show yet: the rows
+// that refer to them would do without.
+func (im *Import) resolveMade(ctx context.Context, kind refName, entries []*reference, leaf *scim.Attribute) error {
+	until := time.Now().Add(im.Settle)
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		unseen := slices.DeleteFunc(slices.Clone(entries), func(e *reference) bool { return !e.open() || !im.made(e.row) })
+		left := time.Until(until)
+		if len(unseen) == 0 || left <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(min(pause, left))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		if err := im.resolveKind(ctx, kind, unseen, leaf); err != nil {
+			return err
+		}
+	}
+}
+
+// made says whether an earlier session has left the resource of a row behind.
+func (im *Import) made(line int64) bool {
+	if im.State == nil || line == 0 {
+		return false
+	}
+	done, _ := im.State.Done(line)
+	outcome := Outcome(done.Outcome)
+	return outcome == Created || outcome == Updated || outcome == Replaced
 }
 
 // rejectTwins rejects the rows that share a key, none of which counts.
