@@ -1,0 +1,381 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"scimbulk/internal/mapping"
+	"scimbulk/internal/pipeline"
+	"scimbulk/internal/plan"
+	"scimbulk/internal/report"
+	"scimbulk/internal/rows"
+	"scimbulk/internal/scim"
+)
+
+// diffFile is a file of a comparison, open for its header; nil for the live
+// directory.
+type diffFile struct {
+	*rows.Reader
+	name string
+}
+
+// compare compares two states of one kind of resources.
+func (r *diffRun) compare(ctx context.Context, p pair) (err error) {
+	var files [2]*diffFile
+	defer func() {
+		for _, f := range files {
+			if f != nil {
+				err = errors.Join(err, f.Close())
+			}
+		}
+	}()
+	for i, path := range []string{p.old, p.new} {
+		if files[i], err = r.open(path); err != nil {
+			return err
+		}
+	}
+	resource, err := r.resourceOf(files[0], files[1])
+	if err != nil {
+		return err
+	}
+	c := &pipeline.Comparison{ByKey: r.match != "", AllAttributes: r.all, Went: r.went, Meter: &pipeline.Meter{}}
+	if resource == "" {
+		err = r.ofMembers(c, files)
+	} else {
+		err = r.ofResources(ctx, c, resource, files)
+	}
+	if err != nil {
+		return err
+	}
+	return r.carryOut(ctx, c, resource)
+}
+
+// open opens a file, or standard input by a copy of it.
+func (r *diffRun) open(path string) (*diffFile, error) {
+	if path == liveName {
+		return nil, nil
+	}
+	f := &diffFile{name: path}
+	if path == "-" {
+		kept, err := os.CreateTemp("", "scimbulk-*")
+		if err != nil {
+			return nil, err
+		}
+		r.stdin = kept.Name()
+		if err := errors.Join(kept.Close(), copyInput(r.s.in, r.stdin)); err != nil {
+			return nil, err
+		}
+		path, f.name = r.stdin, "stdin"
+	}
+	if gaps := report.ExportGaps(path); len(gaps) > 0 {
+		if r.plan != "" {
+			return nil, fmt.Errorf("%s is not complete, so that people who are not in it would be taken for gone (%s): export again", path, strings.Join(gaps, "; "))
+		}
+		r.note("warning: %s is not complete: %s", path, strings.Join(gaps, "; "))
+	}
+	var err error
+	f.Reader, err = rows.Open(path, rows.Options{Name: f.name})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range f.Notes() {
+		r.note("%s: %s", f.name, n)
+	}
+	return f, nil
+}
+
+// resourceOf is what both files hold, "" for memberships.
+func (r *diffRun) resourceOf(old, newer *diffFile) (string, error) {
+	var kinds []string
+	for _, f := range []*diffFile{old, newer} {
+		if f == nil {
+			continue
+		}
+		kind := cmp.Or(r.resource, mapping.ResourceOf(f.Header(), f.Schemas()))
+		if _, ok := pipeline.MemberState(f.name, f.Reader); ok && r.resource == "" {
+			kind = ""
+		}
+		kinds = append(kinds, kind)
+	}
+	if len(kinds) == 2 && kinds[0] != kinds[1] {
+		return "", fmt.Errorf("%s holds %s, and %s %s: compare files of one kind (--resource says which it is)", old.name, plural(kinds[0]), newer.name, plural(kinds[1]))
+	}
+	return kinds[0], nil
+}
+
+func plural(resource string) string {
+	return strings.ToLower(cmp.Or(resource, "membership")) + "s"
+}
+
+func (r *diffRun) ofMembers(c *pipeline.Comparison, files [2]*diffFile) error {
+	switch {
+	case r.live():
+		return usagef("memberships are compared between files: compare groups.csv with the directory, which holds the members too, or export all first")
+	case r.plan != "":
+		return usagef("memberships need no change set: save the differences with --out changes.csv, a membership file, and carry it out with scimbulk import changes.csv")
+	case r.match != "" || len(r.only)+len(r.but) > 0:
+		return usagef("--match, --attributes and --exclude-attributes go with users and groups")
+	}
+	c.Old, _ = pipeline.MemberState(files[0].name, files[0].Reader)
+	c.New, _ = pipeline.MemberState(files[1].name, files[1].Reader)
+	return nil
+}
+
+func (r *diffRun) ofResources(ctx context.Context, c *pipeline.Comparison, resource string, files [2]*diffFile) error {
+	schema := scim.Builtin(resource)
+	var err error
+	if r.dir != nil {
+		if schema, err = r.dir.schema(ctx, resource); err != nil {
+			return err
+		}
+	}
+	if c.Match, err = r.matchTarget(resource, schema); err != nil {
+		return err
+	}
+	if c.Only, err = r.paths(r.only, schema); err != nil {
+		return err
+	}
+	if c.But, err = r.paths(r.but, schema); err != nil {
+		return err
+	}
+	if c.Rules, err = r.rules(resource, schema); err != nil {
+		return err
+	}
+	if c.Old, err = r.state(resource, c.Match, schema, files[0]); err != nil {
+		return err
+	}
+	c.New, err = r.state(resource, c.Match, schema, files[1])
+	return err
+}
+
+// matchTarget is the attribute that tells who is who where ids do not.
+func (r *diffRun) matchTarget(resource string, schema *scim.ResourceSchema) (*scim.Target, error) {
+	name := cmp.Or(r.match, "userName")
+	if r.match == "" && resource == "Group" {
+		name = "displayName"
+	}
+	path, err := scim.ParsePath(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	t, err := schema.Resolve(path)
+	switch {
+	case err != nil:
+		return nil, usageError{fmt.Errorf("--match: %w", err)}
+	case t.List() || t.Path.Filter != nil || t.ReadOnly():
+		return nil, usagef("--match %s: name an attribute with one value, such as userName or externalId", name)
+	}
+	return t, nil
+}
+
+func (r *diffRun) rules(resource string, schema *scim.ResourceSchema) (plan.Rules, error) {
+	rules := plan.Rules{Schema: schema}
+	if r.dir == nil {
+		return rules, nil
+	}
+	profile := r.dir.profile
+	rules.NoPatch = !profile.Patch
+	if resource == "Group" && !profile.CanCreateGroups {
+		rules.NoCreate = profile.Title + " cannot create groups over SCIM"
+	}
+	if resource == "Group" && !profile.CanDeleteGroups {
+		rules.NoDelete = profile.Title + " cannot delete groups over SCIM"
+	}
+	if r.plan != "" && rules.NoPatch && r.old != liveName {
+		return rules, fmt.Errorf("%s has no PATCH, and a change set of whole resources that was made from a file would take away what the file does not hold: compare the live directory with it", profile.Title)
+	}
+	return rules, nil
+}
+
+func (r *diffRun) state(resource string, match *scim.Target, schema *scim.ResourceSchema, f *diffFile) (*pipeline.State, error) {
+	if f != nil {
+		s, err := pipeline.FileState(f.name, f.Reader, resource, match.Path.String(), schema)
+		if err == nil {
+			for _, n := range s.Notes {
+				r.note("%s: %s", f.name, n)
+			}
+		}
+		return s, err
+	}
+	return pipeline.LiveState(r.dir.name, &pipeline.Export{
+		Client: r.dir.client, Profile: r.dir.profile, Endpoint: pipeline.Endpoint(resource),
+		Inactive: pipeline.InactiveInclude, Workers: r.dir.workers,
+	}), nil
+}
+
+// carryOut compares, and tells what it came to.
+func (r *diffRun) carryOut(ctx context.Context, c *pipeline.Comparison, resource string) error {
+	if err := r.sink.begin(r, c, resource); err != nil {
+		return err
+	}
+	progress := report.StartProgress((&runOptions{progress: r.progress, quiet: r.quiet}).progressMode(r.s), r.s.err, c.Meter, "resources")
+	result, err := c.Run(ctx, r.sink.take)
+	progress.Stop()
+	if err != nil {
+		return err
+	}
+	r.tell(c, result)
+	if r.detailed && result.Differ() {
+		r.exit = max(r.exit, exitChanges)
+	}
+	if r.sink.refused() {
+		r.exit = max(r.exit, exitIncomplete)
+	}
+	return r.sink.end(result)
+}
+
+// tell says what was not compared, and what is odd.
+func (r *diffRun) tell(c *pipeline.Comparison, result *pipeline.Compared) {
+	if len(result.Left) > 0 {
+		r.note("attributes that one side alone has, not compared (--all-attributes does): %s", strings.Join(result.Left, ", "))
+	}
+	for _, n := range result.Notes {
+		r.note("%s", n)
+	}
+	if result.Reborn > 0 {
+		r.note("the same by name, with another id: %d", result.Reborn)
+	}
+	if result.Changed+result.Unchanged == 0 && c.Old.Size > 0 && c.New.Size > 0 {
+		r.note("nobody is in both: are they of one directory? (--match names what tells who is who)")
+	}
+}
+
+// diffSink is where differences go: to people, to a file, and into a change set.
+type diffSink struct {
+	o        *diffOptions
+	s        streams
+	out      *rows.Output // of the differences, unless they are the screen's
+	plan     *rows.Output
+	screen   io.Writer // of the totals
+	show     report.Differences
+	csv      *report.DiffCSV
+	changes  *report.ChangeSet
+	summary  report.DiffSummary
+	all      []report.DiffSummary
+	resource string
+}
+
+func newDiffSink(o *diffOptions, s streams) (*diffSink, error) {
+	d := &diffSink{o: o, s: s, screen: s.out}
+	var err error
+	if o.out == "-" && o.json {
+		return d, nil
+	}
+	if d.out, err = rows.Create(o.out, s.out); err != nil {
+		return nil, err
+	}
+	if d.csvWanted() && o.out == "-" {
+		d.screen = s.err
+	}
+	return d, nil
+}
+
+func (d *diffSink) csvWanted() bool {
+	bare := strings.TrimSuffix(strings.TrimSuffix(d.o.out, ".gz"), ".zst")
+	return cmp.Or(d.o.format, strings.TrimPrefix(filepath.Ext(bare), ".")) == diffCSV
+}
+
+// begin prepares for the differences of one kind of resources.
+func (d *diffSink) begin(r *diffRun, c *pipeline.Comparison, resource string) (err error) {
+	d.resource = resource
+	d.summary = report.DiffSummary{Command: "diff", Old: c.Old.Name, New: c.New.Name, Resource: cmp.Or(resource, "Membership"), Notes: []string{}}
+	if r.plan != "" {
+		if err := d.beginPlan(r, c, resource); err != nil {
+			return err
+		}
+	}
+	switch {
+	case d.out == nil:
+	case d.csvWanted() && resource == "":
+		d.show, err = report.NewDiffMembers(d.out)
+	case d.csvWanted() && d.csv == nil:
+		d.csv, err = report.NewDiffCSV(d.out)
+		d.show = d.csv
+	case !d.csvWanted():
+		colour := d.o.out == "-" && terminal(d.s.out) && os.Getenv("NO_COLOR") == ""
+		d.show = &report.DiffText{Out: d.out, Colour: colour}
+	}
+	if d.csv != nil {
+		d.csv.Resource = resource
+	}
+	return err
+}
+
+func (d *diffSink) beginPlan(r *diffRun, c *pipeline.Comparison, resource string) (err error) {
+	if d.plan, err = rows.Create(r.plan, nil); err != nil {
+		return err
+	}
+	d.changes, err = report.NewChangeSet(d.plan, report.PlanHeader{
+		Format: report.PlanFormat, Run: "diff", Target: r.dir.name, Provider: r.dir.profile.Name,
+		Resource: resource, Match: c.Match.Path.String(), Created: time.Now().UTC(),
+	})
+	return err
+}
+
+// take keeps one difference.
+func (d *diffSink) take(delta *pipeline.Delta) error {
+	if d.changes != nil {
+		if err := d.changes.Add(delta); err != nil {
+			return err
+		}
+	}
+	if d.show == nil {
+		return nil
+	}
+	return d.show.Show(delta)
+}
+
+func (d *diffSink) refused() bool { return d.changes != nil && len(d.changes.Refused) > 0 }
+
+// end closes what one kind of resources came to.
+func (d *diffSink) end(result *pipeline.Compared) error {
+	d.summary.SetCounts(result)
+	if d.changes != nil {
+		d.summary.SetChanges(d.o.plan, d.changes)
+	}
+	d.all = append(d.all, d.summary)
+	if d.show == nil {
+		return nil
+	}
+	return d.show.Flush()
+}
+
+// finish puts the files in their places and prints the totals.
+func (d *diffSink) finish() error {
+	var err error
+	for _, out := range []*rows.Output{d.plan, d.out} {
+		if out != nil {
+			err = errors.Join(err, out.Commit())
+		}
+	}
+	d.plan, d.out = nil, nil
+	if err != nil {
+		return err
+	}
+	if d.o.json {
+		return report.WriteDiffs(d.s.out, d.all)
+	}
+	if d.o.quiet {
+		return nil
+	}
+	for i := range d.all {
+		err = errors.Join(err, d.all[i].WriteText(d.screen))
+	}
+	return err
+}
+
+// discard lets go of files that are not to be.
+func (d *diffSink) discard() {
+	for _, out := range []*rows.Output{d.plan, d.out} {
+		if out != nil {
+			out.Discard()
+		}
+	}
+}
