@@ -518,10 +518,12 @@ func (r *importRun) carryOut(take, work context.Context) error {
 	}
 	code := r.codeOf(totals, err)
 	summary := r.summary(totals, err, code)
+	// The summary comes before the end of the log: a run that the log calls
+	// finished is never gone on with, and nobody would write it any more.
+	err = errors.Join(err, summary.Save(r.runDir), r.saveOut())
 	if r.log != nil {
 		err = errors.Join(err, r.log.Finish(journal.Summary{Finished: totals.Unreached() == 0 && err == nil, Exit: code, Read: totals.Rows}))
 	}
-	err = errors.Join(err, summary.Save(r.runDir), r.saveOut())
 	if err != nil {
 		return err
 	}
