@@ -107,8 +107,11 @@ func (im *Import) mayDeactivate(s *Survey) error {
 		return errors.New("the file holds nobody, and --absent deactivate would turn everybody inactive: is it the right file?")
 	}
 	if s.nameless > 0 {
-		return fmt.Errorf("%d rows do not say whom they mean (the first on line %d: %s): nobody can tell who is absent from the file; mend them, or use --absent report",
-			s.nameless, s.namelessLine, s.namelessWhy)
+		who := fmt.Sprintf("%d rows do not say whom they mean (the first on line %d", s.nameless, s.namelessLine)
+		if s.nameless == 1 {
+			who = fmt.Sprintf("1 row does not say whom it means (line %d", s.namelessLine)
+		}
+		return fmt.Errorf("%s: %s), so that nobody can tell who is absent from the file: mend that, or use --absent report", who, s.namelessWhy)
 	}
 	return nil
 }
