@@ -9,9 +9,12 @@ mkdir -p .scimbulk/demo
 cp samples/*.csv samples/*.yaml .scimbulk/demo
 cd .scimbulk/demo
 
-# shorten cuts the long lines of a change set at a space, and indents all.
+# shorten shows the first new people of a plan and leaves the others out, and
+# indents all.
 shorten() {
-	awk '/^[-+~!] / && length($0) > 140 { $0 = substr($0, 1, 140); sub(/[^ ]*$/, "...") } { print "  " $0 }'
+	awk '/^[A-Z]/ { people = 0 } /^  [+] / { people++ }
+		people == 4 && /^  [+] / { print "    (and so on)" }
+		people < 4 || /^$/ { print "  " $0 }'
 }
 
 # step says what comes and why, shows the command line and runs it. The first

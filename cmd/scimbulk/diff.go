@@ -172,7 +172,7 @@ func (o *diffOptions) execute(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	for _, path := range []string{o.out, o.plan} {
-		if err := checkOut(path); err != nil {
+		if err := checkOut("--out", path); err != nil {
 			return err
 		}
 	}

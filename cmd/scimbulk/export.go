@@ -135,7 +135,7 @@ func (o *exportOptions) execute(ctx context.Context, s streams) error {
 	}
 	o.fillIn()
 	if o.kind != "all" {
-		if err := checkOut(o.out); err != nil {
+		if err := checkOut("--out", o.out); err != nil {
 			return err
 		}
 	}

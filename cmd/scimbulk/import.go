@@ -42,6 +42,7 @@ type importOptions struct {
 	dryRun      bool
 	detailed    bool
 	out         string
+	html        string
 	yes         bool
 
 	kind           string // apply or undo, where the input is a change set
@@ -155,6 +156,7 @@ func (o *importOptions) bind(f *pflag.FlagSet) {
 	f.DurationVar(&o.settle, "settle", 30*time.Second, "how long a lost create may take to show where keys are not unique")
 	o.leaverOptions.bind(f)
 	f.StringVar(&o.out, "out", "", "plan: save the change set in `FILE`")
+	o.bindPage(f)
 	f.BoolVar(&o.includeSecrets, "include-secrets", false, "plan: save passwords in the change set, which must then be kept like one")
 	f.BoolVar(&o.detailed, "detailed-exitcode", false, "plan: exit 2 when there are changes")
 	f.BoolVar(&o.yes, "yes", false, "do not ask before people are deleted or deactivated")
@@ -201,10 +203,10 @@ func (o *importOptions) validate() error {
 	if o.out != "" && !o.dryRun {
 		problems = append(problems, usagef("--out goes with plan or --dry-run"))
 	}
-	if err := checkOut(o.out); err != nil {
+	if err := checkOut("--out", o.out); err != nil {
 		problems = append(problems, err)
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, o.checkPage()...)...)
 }
 
 // limits are the thresholds at which a run stops.

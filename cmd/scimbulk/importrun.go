@@ -343,7 +343,9 @@ func (r *importRun) resolve(ctx context.Context) error {
 	if n := r.survey.MissingGroups; n > 0 {
 		r.warning += "; " + r.howToMakeGroups()
 	}
-	r.note("%s", r.warning)
+	if !r.dryRun { // before anything is written; a plan says it with its totals
+		r.note("%s", r.warning)
+	}
 	return nil
 }
 
@@ -431,19 +433,19 @@ func (r *importRun) beginReview() (err error) {
 	if err != nil {
 		return err
 	}
-	var screen io.Writer = r.s.out
-	if r.out == "-" {
-		screen = r.s.err
-	}
-	if r.run.json {
-		screen = nil
-	}
 	r.header.Input, r.header.Started = input, time.Now().UTC()
-	r.review, err = report.NewReview(r.runDir, r.planHeader(), r.files, screen, terminal(r.s.out) && os.Getenv("NO_COLOR") == "")
-	if err == nil {
-		r.review.Secrets = r.includeSecrets
-	}
+	r.review, err = report.NewReview(r.runDir, r.planHeader(), r.files, report.ReviewOptions{
+		Colour: terminal(r.screen()) && os.Getenv("NO_COLOR") == "", Secrets: r.includeSecrets, Page: r.html, Profile: r.dir.profile,
+	})
 	return err
+}
+
+// screen is where a plan is shown: aside, where its file goes to standard output.
+func (r *importRun) screen() io.Writer {
+	if r.out == "-" {
+		return r.s.err
+	}
+	return r.s.out
 }
 
 // planHeader says what the change sets of this run are for.
@@ -520,7 +522,7 @@ func (r *importRun) carryOut(take, work context.Context) error {
 	summary := r.summary(totals, err, code)
 	// The summary comes before the end of the log: a run that the log calls
 	// finished is never gone on with, and nobody would write it any more.
-	err = errors.Join(err, summary.Save(r.runDir), r.saveOut())
+	err = errors.Join(err, summary.Save(r.runDir), r.saveOut(), r.savePage(summary))
 	if r.log != nil {
 		err = errors.Join(err, r.log.Finish(journal.Summary{Finished: totals.Unreached() == 0 && err == nil, Exit: code, Read: totals.Rows}))
 	}
@@ -562,6 +564,12 @@ func (r *importRun) summary(t *pipeline.Totals, err error, code int) *report.Sum
 	s.Lookup = t.Lookup
 	if r.dryRun {
 		s.SetWrites(t.Writes)
+		s.Warnings = append(s.Warnings, r.review.Warnings()...)
+		if s.Writes.Total > 0 {
+			s.Expected = report.Expect(s.Writes.Total+s.Requests.GET, r.target.rate, r.dir.client.Pace(), r.dir.profile, s.Requests.GET, s.Seconds)
+		}
+	} else {
+		s.Told = []string{r.warning}
 	}
 	if err = errors.Join(err, t.Cause); err != nil {
 		s.Error = err.Error()
@@ -590,6 +598,14 @@ func (r *importRun) saveOut() error {
 	return out.Commit()
 }
 
+// savePage writes the plan as a page, where --html wants one.
+func (r *importRun) savePage(summary *report.Summary) error {
+	if r.review == nil {
+		return nil
+	}
+	return r.review.SavePage(summary)
+}
+
 func (r *importRun) show(summary *report.Summary) error {
 	if r.run.json {
 		b, err := summary.Encode()
@@ -599,11 +615,7 @@ func (r *importRun) show(summary *report.Summary) error {
 		return err
 	}
 	if r.dryRun {
-		out := r.s.out
-		if r.out == "-" {
-			out = r.s.err
-		}
-		return r.review.WriteTotals(out, summary)
+		return r.review.WriteText(r.screen(), summary)
 	}
 	if r.run.quiet {
 		return nil

@@ -71,8 +71,8 @@ func TestReadmeMapping(t *testing.T) {
 	}
 	for _, want := range []string{
 		"1 to create, 1 rejected", "nobody@example.com",
-		`userName "Ada@example.com"`, `displayName "Ada Nwosu"`, `title "Staff"`, `emails [work: "ada@example.com"]`,
-		`enterprise:division "Home"`, `enterprise:department "Support"`, `"proficiency":3`, "lead",
+		`userName: "Ada@example.com"`, `displayName: "Ada Nwosu"`, `title: "Staff"`, `emails[type eq "work"].value: "ada@example.com"`,
+		`enterprise:division: "Home"`, `enterprise:department: "Support"`, `[name eq "Service"].proficiency: 3`, `roles: "lead"`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the plan does not show %s:\n%s", want, out)

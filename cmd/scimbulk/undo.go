@@ -41,6 +41,7 @@ who were deleted, and what somebody else has changed since.`,
 	o.target.bind(f)
 	o.run.bind(f)
 	f.StringVarP(&o.out, "out", "o", "-", "save the plan in `FILE`; - is standard output")
+	o.bindPage(f)
 	return cmd
 }
 

@@ -96,6 +96,7 @@ type run struct {
 	seconds   seconds
 	joins     *joinRun // nil where rows name no groups
 	writes    writes
+	managers  managers
 	endsMu    sync.Mutex
 	ends      []func()     // what there is to tidy up
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
@@ -140,6 +141,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf(
 			"%d people would be deleted or turned inactive: the import would stop before the excess over --max-deletes %s", n, r.MaxDeletes))
 	}
+	r.totals.Warnings = append(r.totals.Warnings, r.managers.warnings(ctx, r)...)
 	return r.balance()
 }
 

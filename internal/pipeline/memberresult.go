@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"scimbulk/internal/plan"
 	"scimbulk/internal/scim"
@@ -48,7 +47,7 @@ func (r *memberFileRun) hand(g *memberGroup, batch []*memberSend) error {
 		}
 		if all := carried[s.patch]; len(all) > 0 && all[0] == s {
 			result.Change = g.change(all)
-			if err := r.title(result, s.row); err != nil {
+			if err := r.title(result, all); err != nil {
 				return err
 			}
 		}
@@ -85,17 +84,33 @@ func (r *memberFileRun) result(g *memberGroup, s *memberSend) (*Result, error) {
 	return result, nil
 }
 
-// title makes the result that bears a request read so in a plan.
-func (r *memberFileRun) title(result *Result, m *memberRow) (err error) {
+// title makes the result that bears a request read so in a plan: by the names
+// that the rows use.
+func (r *memberFileRun) title(result *Result, all []*memberSend) (err error) {
 	if !r.DryRun {
 		return nil
 	}
-	members := result.Change.Differences[0]
-	come, _ := members.New.([]any)
-	leave, _ := members.Old.([]any)
-	result.Detail = "members: " + comeAndGo(len(come), len(leave))
-	result.Key, err = r.groupName(m)
+	if result.Names, err = r.memberNames(all); err != nil {
+		return err
+	}
+	result.Key, err = r.groupName(all[0].row)
 	return err
+}
+
+// memberNames are what the first users of a request are called: a reviewer sees
+// no more of them.
+func (r *memberFileRun) memberNames(all []*memberSend) (map[string]string, error) {
+	const shown = 10
+	names := map[string]string{}
+	for _, s := range all[:min(shown, len(all))] {
+		row, err := r.table.spool.row(s.row.at)
+		if err != nil {
+			return nil, err
+		}
+		says, _ := r.columns.read(row)
+		names[s.user] = says.user
+	}
+	return names, nil
 }
 
 // change is that of a whole request.
@@ -138,14 +153,4 @@ func (g *memberGroup) keepReplaced(chunk []*memberSend) error {
 		Line: int64(chunk[0].row.line), Op: plan.ActUpdate, Resource: "Group", Key: name, ID: g.id,
 		Patch: scim.MemberPatch(remove, add),
 	})
-}
-
-func comeAndGo(come, leave int) string {
-	switch {
-	case leave == 0:
-		return fmt.Sprintf("%d to add", come)
-	case come == 0:
-		return fmt.Sprintf("%d to remove", leave)
-	}
-	return fmt.Sprintf("%d to add, %d to remove", come, leave)
 }

@@ -86,8 +86,8 @@ func TestAPlanFollowsTheFile(t *testing.T) {
 	for _, r := range recorded.list {
 		if r.Change.Action.Writes() {
 			shown = append(shown, r.Key)
-			if r.Detail != "members: 3 to add" || len(r.Change.Patch) != 1 {
-				t.Errorf("%s: %q with %d operations", r.Key, r.Detail, len(r.Change.Patch))
+			if added, _ := r.Change.Differences[0].New.([]any); len(added) != 3 || len(r.Names) != 3 || len(r.Change.Patch) != 1 {
+				t.Errorf("%s: %v, called %v, with %d operations", r.Key, r.Change.Differences, r.Names, len(r.Change.Patch))
 			}
 		}
 	}

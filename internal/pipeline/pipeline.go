@@ -55,8 +55,9 @@ type Result struct {
 	Second  *plan.Change      // the row's second step, which sets references to rows that come later
 	Seen    map[string]string // of what a dry run would change: see plan.Line
 	Partial bool
-	Lame    bool // the row was written, but its second step or a membership failed
-	Leaver  bool // no row, but somebody whom the input does not hold
+	Names   map[string]string // of a dry run: what ids among the values stand for, where that is known
+	Lame    bool              // the row was written, but its second step or a membership failed
+	Leaver  bool              // no row, but somebody whom the input does not hold
 
 	Resource      string   // the type of what is changed: a plan of people holds groups that they join
 	Joins, Leaves []string // groups by name, of the person of the row: what a dry run announces

@@ -45,7 +45,8 @@ type references struct {
 	byRow    map[int64][]*reference
 	indexes  map[string]*duplicates // rows by attributes other than the match attribute
 	attrs    map[refName]*scim.Attribute
-	rejected map[int64]string // lines of rows that must not be carried out, and why
+	rejected map[int64]string  // lines of rows that must not be carried out, and why
+	names    map[string]string // what ids stand for
 }
 
 // newReferences prepares for the references that a mapping can make; nil when
@@ -57,7 +58,7 @@ func newReferences(m *mapping.Mapping, schema *scim.ResourceSchema) *references 
 	}
 	r := &references{
 		resource: m.Resource(), byName: map[refName]*reference{}, byRow: map[int64][]*reference{}, indexes: map[string]*duplicates{},
-		attrs: map[refName]*scim.Attribute{}, rejected: map[int64]string{},
+		attrs: map[refName]*scim.Attribute{}, rejected: map[int64]string{}, names: map[string]string{},
 	}
 	for _, ref := range refs {
 		r.attrs[refName{resource: ref.Resource, by: ref.By}] = leafAt(ref.Resource, ref.By, schema)
@@ -235,6 +236,7 @@ func (r *references) publish(line int64, id, why string) []*task {
 	for _, e := range r.byRow[line] {
 		if e.id == "" && id != "" {
 			e.id, e.absent = id, ""
+			r.names[id] = e.name
 		}
 		if e.id == "" && e.absent == "" {
 			e.absent = fmt.Sprintf("line %d, which %s %q names, %s", line, e.column, e.name, why)

@@ -42,6 +42,9 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 	refs.rejectDependents()
 	for _, e := range refs.byName {
 		e.known = !e.open()
+		if e.id != "" {
+			refs.names[e.id] = e.name
+		}
 	}
 	s.Unresolved = refs.unresolved(s)
 	s.Dependents = int64(len(refs.rejected))

@@ -285,6 +285,8 @@ func (w *row) announce() *Result {
 	}
 	w.writes.add(&w.change)
 	w.seen()
+	w.result.Names = w.nameIDs(w.result.Names)
+	w.managers.note(w)
 	w.result.Change, w.result.ID, w.result.Outcome = w.change, w.change.ID, outcomeOf(w.change.Action)
 	return w.result
 }

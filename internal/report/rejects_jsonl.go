@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 
 	"scimbulk/internal/scim"
 )
@@ -33,7 +34,9 @@ func (f *Files) keepRejectLines(logged func(line string) bool) error {
 			class, _ := object["_class"].(string)
 			reason, _ := object["_error"].(string)
 			if class != "" {
-				f.Reasons.Add(class, reason)
+				at, _ := object["_line"].(string)
+				line, _ := strconv.ParseInt(at, 10, 64)
+				f.Reasons.Add(line, "", class, reason)
 			}
 			if _, err := out.Write(line); err != nil {
 				return err

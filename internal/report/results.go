@@ -120,7 +120,7 @@ func (f *Files) Record(r *pipeline.Result) error {
 	if r.Outcome != pipeline.Rejected {
 		return nil
 	}
-	f.Reasons.Add(r.Class, r.Detail)
+	f.Reasons.Add(r.Row.Line, r.Key, r.Class, r.Detail)
 	return f.reject(r)
 }
 
@@ -245,7 +245,8 @@ func (f *Files) keepRejects(logged func(line string) bool) error {
 		if at < 0 || !logged(record[at]) {
 			return false
 		}
-		f.Reasons.Add(record[at+1], record[at+2])
+		line, _ := strconv.ParseInt(record[at], 10, 64) // as logged has done
+		f.Reasons.Add(line, "", record[at+1], record[at+2])
 		return true
 	})
 	if errors.Is(err, os.ErrNotExist) {

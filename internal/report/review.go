@@ -9,39 +9,48 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/plan"
 	"scimbulk/internal/scim"
 )
 
-// shownChanges is how many changes a plan shows on the terminal; all of them
-// are in the plan file.
-const shownChanges = 200
-
-// Review takes the decisions of a dry run: it shows them, saves them as a plan
-// file, and writes the rejects beside it. It is not safe for concurrent use.
+// Review takes the decisions of a dry run: it gathers what people are shown of
+// them, saves them as a plan file, and writes the rejects beside it. It is not
+// safe for concurrent use.
 type Review struct {
 	Files   *Files
 	Secrets bool // are to be saved
 	header  PlanHeader
-	shown   int
-	hidden  int64
-	screen  io.Writer
-	colour  bool
+	screen  *reviewScreen
+	page    *page // nil where nobody wants one
+	ignored ignored
+	mixed   bool // there are changes of groups among those of people
 	file    *os.File
 	out     *bufio.Writer
 }
 
-// NewReview starts a plan in a run's directory. Changes are shown on screen
-// unless it is nil.
-func NewReview(dir string, header PlanHeader, files *Files, screen io.Writer, colour bool) (*Review, error) {
+// ReviewOptions say what is made of a plan beside its file.
+type ReviewOptions struct {
+	Colour  bool
+	Secrets bool         // are saved in the plan file; they are never shown
+	Page    string       // path of an HTML page, "" for none
+	Profile scim.Profile // what the directory is known to do
+}
+
+// NewReview starts a plan in a run's directory.
+func NewReview(dir string, header PlanHeader, files *Files, o ReviewOptions) (*Review, error) {
 	file, err := privateFile(filepath.Join(dir, PlanFile))
 	if err != nil {
 		return nil, err
 	}
-	r := &Review{Files: files, header: header, screen: screen, colour: colour, file: file, out: bufio.NewWriter(file)}
+	r := &Review{
+		Files: files, Secrets: o.Secrets, header: header, screen: newReviewScreen(o.Colour), file: file, out: bufio.NewWriter(file),
+		ignored: ignored{profile: o.Profile},
+	}
+	if o.Page != "" {
+		r.page = newPage(o.Page, dir)
+	}
 	return r, r.writeLine(header)
 }
 
@@ -50,21 +59,22 @@ func (r *Review) Path() string { return r.file.Name() }
 
 // Record takes one decision.
 func (r *Review) Record(result *pipeline.Result) error {
+	if result.Outcome == pipeline.Rejected && !result.Leaver {
+		r.Files.Reasons.Add(result.Row.Line, result.Key, result.Class, result.Detail)
+		return r.Files.reject(result)
+	}
 	if err := r.show(result); err != nil {
 		return err
 	}
 	if result.Leaver {
-		if err := r.Files.recordAbsent(result); err != nil || result.Outcome == pipeline.Rejected {
+		if err := r.Files.recordAbsent(result); err != nil {
 			return err
 		}
-	}
-	if result.Outcome == pipeline.Rejected {
-		r.Files.Reasons.Add(result.Class, result.Detail)
-		return r.Files.reject(result)
 	}
 	if !result.Change.Action.Writes() {
 		return nil
 	}
+	r.ignored.add(result.Change.Differences)
 	resource := cmp.Or(result.Resource, r.header.Resource)
 	line := plan.NewLine(result.Row.Line, resource, result.Key, &result.Change, r.Secrets)
 	line.Absent = result.Leaver
@@ -80,6 +90,32 @@ func (r *Review) Record(result *pipeline.Result) error {
 // Keep takes a change that belongs to several rows: that of a group which their
 // people join or leave. Their own lines have shown it.
 func (r *Review) Keep(line *plan.Line) error { return r.writeLine(line) }
+
+// show keeps what people are shown of a decision. Most rows of a long plan are
+// counted and no more.
+func (r *Review) show(result *pipeline.Result) error {
+	action := result.Change.Action
+	if len(result.Joins)+len(result.Leaves) > 0 && action == plan.ActNothing {
+		action = plan.ActUpdate
+	}
+	other := result.Resource != "" && result.Resource != r.header.Resource
+	r.mixed = r.mixed || other
+	kept, paged := r.screen.count(action), r.page.count(action)
+	if kept == nil && !paged {
+		return nil
+	}
+	c := newShownChange(result, action)
+	if other {
+		c.Place = strings.ToLower(result.Resource) + ", " + c.Place
+	}
+	if kept != nil {
+		kept.texts = append(kept.texts, r.screen.text(kept, c))
+	}
+	if paged {
+		return r.page.add(c)
+	}
+	return nil
+}
 
 func (r *Review) writeLine(v any) error {
 	b, err := scim.Encode(v)
@@ -100,170 +136,98 @@ func (r *Review) Close() error {
 	return errors.Join(r.Flush(), r.file.Sync(), r.file.Close())
 }
 
-// Signs and colours of the changes.
-const (
-	green  = "\x1b[32m"
-	yellow = "\x1b[33m"
-	red    = "\x1b[31m"
-	plainC = "\x1b[0m"
-)
+// Warnings are what the plan itself shows to be wary of.
+func (r *Review) Warnings() []string { return r.ignored.warnings() }
 
-func sign(a plan.Action) (mark, colour string) {
-	switch a {
-	case plan.ActCreate:
-		return "+", green
-	case plan.ActDelete:
-		return "-", red
-	case plan.ActReject:
-		return "!", red
-	case plan.ActSkip:
-		return "=", ""
+// WriteText prints the plan for a person: what changes, group by group, and
+// what it comes to.
+func (r *Review) WriteText(out io.Writer, s *Summary) error {
+	var b strings.Builder
+	r.screen.write(&b, r.noun())
+	r.writeUnchanged(&b, s)
+	r.writeRejects(&b, s)
+	for _, line := range r.totals(s) {
+		b.WriteString(line + "\n")
 	}
-	return "~", yellow
-}
-
-// show prints a line for a row that changes something or cannot.
-func (r *Review) show(result *pipeline.Result) error {
-	c := &result.Change
-	groups := groupsText(result)
-	if r.screen == nil || c.Action == plan.ActNothing && groups == "" {
-		return nil
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(&b, "%s: %s\n", r.screen.paint(yellow, "warning"), harmless(warning))
 	}
-	if r.shown++; r.shown > shownChanges {
-		r.hidden++
-		return nil
+	if s.Rows.Rejected > 0 {
+		writeWhere(&b, r.Files)
 	}
-	action := c.Action
-	if action == plan.ActNothing {
-		action = plan.ActUpdate
+	fmt.Fprintf(&b, "the whole change set: %s\n", r.Path())
+	if r.page != nil {
+		fmt.Fprintf(&b, "as a page: %s\n", r.page.path)
 	}
-	mark, colour := sign(action)
-	where := fmt.Sprintf("line %-5d", result.Row.Line)
-	if result.Leaver {
-		where = fmt.Sprintf("%-10s", "absent")
-	}
-	text := fmt.Sprintf("%s %-10s %s %s", mark, action, where, result.Key)
-	if details := r.details(result); details != "" {
-		text += "  " + details
-	}
-	if groups != "" {
-		text += "  groups " + groups
-	}
-	if r.colour && colour != "" {
-		text = colour + text + plainC
-	}
-	_, err := fmt.Fprintln(r.screen, text)
+	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-// groupsText names the groups that the person of a row joins and leaves.
-func groupsText(result *pipeline.Result) string {
-	var parts []string
-	for _, name := range result.Joins {
-		parts = append(parts, "+"+valueText(name))
+// noun is what the rows describe.
+func (r *Review) noun() string {
+	if r.header.Resource == "" || r.mixed {
+		return "resource"
 	}
-	for _, name := range result.Leaves {
-		parts = append(parts, "-"+valueText(name))
-	}
-	return strings.Join(parts, " ")
+	return strings.ToLower(r.header.Resource)
 }
 
-func (r *Review) details(result *pipeline.Result) string {
-	if result.Detail != "" {
-		detail, _, _ := strings.Cut(result.Detail, "\n")
-		if result.Class != "" {
-			detail = result.Class + ": " + detail
+func (r *Review) writeUnchanged(b *strings.Builder, s *Summary) {
+	if n := s.Rows.Unchanged; n > 0 {
+		fmt.Fprintf(b, "= %s: the directory has all of it already\n\n", countText(n, "row")+" unchanged")
+	}
+}
+
+// writeRejects says which rows cannot be carried out, and why.
+func (r *Review) writeRejects(b *strings.Builder, s *Summary) {
+	if s.Rows.Rejected == 0 {
+		return
+	}
+	fmt.Fprintf(b, "%s %s:\n", r.screen.paint(red, "Reject"), rowsText(s.Rows.Rejected))
+	for _, class := range r.Files.Reasons.Classes() {
+		fmt.Fprintf(b, "  %s %s\n", r.screen.paint(red, "! "+class.Name+","), rowsText(class.Rows))
+		shown, others := firstReasons(class.Reasons)
+		for _, reason := range shown {
+			fmt.Fprintf(b, "      %s: %s\n", reason.where(), reason.shown())
 		}
-		return detail
-	}
-	parts := make([]string, len(result.Change.Differences))
-	for i, d := range result.Change.Differences {
-		parts[i] = differenceText(d)
-	}
-	return strings.Join(parts, ", ")
-}
-
-func differenceText(d plan.Difference) string {
-	switch {
-	case d.Secret:
-		return d.Path + " (secret)"
-	case d.Old == nil:
-		return d.Path + " " + valueText(d.New)
-	case d.New == nil:
-		return d.Path + " " + valueText(d.Old) + " → nothing"
-	}
-	return d.Path + " " + valueText(d.Old) + " → " + valueText(d.New)
-}
-
-// longestValue is how many characters of a value the terminal shows.
-const longestValue = 40
-
-func valueText(v any) string {
-	text := brief(v)
-	if utf8.RuneCountInString(text) > longestValue {
-		text = string([]rune(text)[:longestValue-1]) + "…"
-	}
-	return text
-}
-
-// brief writes the values of a list, or of a complex attribute that has a
-// value, without their wrapping.
-func brief(v any) string {
-	switch v := v.(type) {
-	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = brief(e)
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case scim.Object:
-		if value, ok := v["value"]; ok {
-			if typ, ok := v["type"].(string); ok {
-				return typ + ": " + brief(value)
-			}
-			return brief(value)
+		if others != "" {
+			fmt.Fprintf(b, "      %s\n", others)
 		}
 	}
-	b, err := scim.Encode(v)
-	if err != nil {
-		return "?"
-	}
-	return string(b)
+	b.WriteString("\n")
 }
 
-// WriteTotals prints what the plan comes to.
-func (r *Review) WriteTotals(out io.Writer, s *Summary) error {
-	var b strings.Builder
-	if r.hidden > 0 {
-		fmt.Fprintf(&b, "… and %d more\n", r.hidden)
-	}
+// totals are what the plan comes to, a line each.
+func (r *Review) totals(s *Summary) []string {
 	n, w, who := s.Rows, s.Writes, "The import"
 	if r.Files.Changes {
 		who = "Applying it"
 	}
-	fmt.Fprintf(&b, "\nPlan for %s, %s: %s.\n", s.Target, rowsText(n.Read), counted(
+	lines := []string{fmt.Sprintf("Plan for %s, %s: %s.", s.Target, rowsText(n.Read), counted(
 		named{"to create", n.Created}, named{"to update", n.Updated}, named{"to replace", n.Replaced},
 		named{"to deactivate", n.Deactivated}, named{"to delete", n.Deleted}, named{"unchanged", n.Unchanged},
-		named{"skipped", n.Skipped}, named{"rejected", n.Rejected}, named{"not looked at", n.Pending}))
+		named{"skipped", n.Skipped}, named{"rejected", n.Rejected}, named{"not looked at", n.Pending}))}
 	if w.Total == 0 {
-		fmt.Fprintf(&b, "%s would change nothing.\n", who)
+		lines = append(lines, who+" would change nothing.")
 	} else {
-		fmt.Fprintf(&b, "%s would send %d writes (%s) and about %d reads. Nothing has been changed.\n",
-			who, w.Total, counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), s.Requests.GET)
+		lines = append(lines, fmt.Sprintf("%s would send %s (%s) and about %s. Nothing has been changed.",
+			who, countText(w.Total, "write"), counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), countText(s.Requests.GET, "read")))
+	}
+	if s.Expected != nil {
+		lines = append(lines, "Expected duration: "+s.Expected.String())
 	}
 	if s.Absent != nil {
-		fmt.Fprintf(&b, "absent: %s\n", s.Absent.text("to deactivate", s.Run))
+		lines = append(lines, "absent: "+s.Absent.text("to deactivate", s.Run))
 	}
 	if s.Lookup != "" {
-		fmt.Fprintf(&b, "%s\n", s.Lookup)
+		lines = append(lines, s.Lookup)
 	}
-	for _, warning := range s.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", warning)
+	return lines
+}
+
+// SavePage writes the HTML page, where one is wanted.
+func (r *Review) SavePage(s *Summary) error {
+	if r.page == nil {
+		return nil
 	}
-	if n.Rejected > 0 {
-		writeReasons(&b, r.Files)
-	}
-	fmt.Fprintf(&b, "the change set: %s\n", r.Path())
-	_, err := io.WriteString(out, b.String())
-	return err
+	return r.page.save(r, s)
 }

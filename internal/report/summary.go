@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,12 +29,16 @@ type Summary struct {
 	Absent   *AbsentPeople  `json:"absent,omitempty"`
 	Requests Requests       `json:"requests"`
 	Writes   *Writes        `json:"writes,omitempty"`
+	Expected *Expected      `json:"expected,omitempty"` // of a plan that writes
 	Lookup   string         `json:"lookup,omitempty"`
 	Warnings []string       `json:"warnings"`
 	Files    []ManifestFile `json:"files,omitempty"` // of an export
 	Grade    string         `json:"grade,omitempty"` // of an export's completeness
 	Error    string         `json:"error,omitempty"`
 	Exit     int            `json:"exit"`
+
+	// Told are warnings that people have read before, and need not read twice.
+	Told []string `json:"-"`
 }
 
 // Input is the file that a run read.
@@ -229,7 +234,9 @@ func (s *Summary) WriteText(out io.Writer, files *Files) error {
 		fmt.Fprintf(&b, "%s\n", s.Lookup)
 	}
 	for _, w := range s.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", w)
+		if !slices.Contains(s.Told, w) {
+			fmt.Fprintf(&b, "warning: %s\n", w)
+		}
 	}
 	if files != nil && s.Rows.Rejected > 0 {
 		writeReasons(&b, files)
@@ -252,15 +259,20 @@ func writeRequests(b *strings.Builder, q *Requests) {
 	b.WriteByte('\n')
 }
 
-// shownReasons is how many reasons for rejects a summary names.
-const shownReasons = 3
-
 func writeReasons(b *strings.Builder, files *Files) {
 	b.WriteString("why rows were rejected:\n")
-	reasons, counts := files.Reasons.Commonest(shownReasons)
-	for i, r := range reasons {
-		fmt.Fprintf(b, "  %6d × %s: %s\n", counts[i], r.Class, r.Text)
+	shown, others := firstReasons(files.Reasons.Commonest())
+	for _, r := range shown {
+		fmt.Fprintf(b, "  %6d × %s: %s\n", r.Rows, r.Class, r.shown())
 	}
+	if others != "" {
+		fmt.Fprintf(b, "  %s\n", others)
+	}
+	writeWhere(b, files)
+}
+
+// writeWhere says where the rejects are, and what to do with them.
+func writeWhere(b *strings.Builder, files *Files) {
 	if files.Changes {
 		fmt.Fprintf(b, "the changes are kept in %s; make a new plan for what is still wanted of them\n", files.RejectsPath())
 		return

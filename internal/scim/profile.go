@@ -59,9 +59,28 @@ type Profile struct {
 	// it is given, so that a list which reads back longer is no drift.
 	AddsExternalIDs bool
 
+	// Ignored are the attributes that the server is known to take and to do
+	// nothing with.
+	Ignored []IgnoredAttribute
+
 	// HintUnit is the unit of a bare Retry-After or quota reset (0: a second,
 	// as RFC 9110 §10.2.3 has it; some vendors mean milliseconds).
 	HintUnit time.Duration
+}
+
+// IgnoredAttribute is an attribute, or its values of one type, that a server
+// does not take over from clients.
+type IgnoredAttribute struct {
+	Attribute, Type string // Type is "" for all values
+	Reason          string
+}
+
+// String is the path of what is ignored.
+func (a IgnoredAttribute) String() string {
+	if a.Type == "" {
+		return a.Attribute
+	}
+	return fmt.Sprintf("%s[type eq %q]", a.Attribute, a.Type)
 }
 
 const (
@@ -123,6 +142,9 @@ func genesysProfile() Profile {
 		ReusesUserName:  true,
 		RevivesDeleted:  true,
 		AddsExternalIDs: true,
+		Ignored: []IgnoredAttribute{
+			{Attribute: "emails", Type: "other", Reason: "it is the userName, and changes with it"},
+		},
 	}
 }
 
