@@ -132,9 +132,10 @@ func (b *bench) census(client *scim.Client) *census {
 	b.t.Helper()
 	c := &census{groups: map[string]string{}, users: map[string]string{}, in: map[pair]bool{}}
 	ctx := context.Background()
+	names := map[string]string{}
 	for r, err := range client.All(ctx, scim.Groups, scim.ListOptions{}) {
-		o := b.decode(r, err)
-		c.groups[o["displayName"].(string)] = r.ID
+		names[r.ID] = b.decode(r, err)["displayName"].(string)
+		c.groups[names[r.ID]] = r.ID
 	}
 	for r, err := range client.All(ctx, scim.Users, scim.ListOptions{}) {
 		o := b.decode(r, err)
@@ -142,7 +143,7 @@ func (b *bench) census(client *scim.Client) *census {
 		c.users[user] = r.ID
 		groups, _ := o["groups"].([]any)
 		for _, g := range groups {
-			c.in[pair{g.(scim.Object)["display"].(string), user}] = true
+			c.in[pair{names[g.(scim.Object)["value"].(string)], user}] = true
 		}
 	}
 	return c

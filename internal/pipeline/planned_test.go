@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (b *bench) planned(recorded *results) string {
 	lines := []any{scim.Object{"format": scim.Number("1")}}
 	for _, r := range recorded.list {
 		if r.Change.Action.Writes() {
-			l := plan.NewLine(r.Row.Line, "User", r.Key, &r.Change, false)
+			l := plan.NewLine(r.Row.Line, cmp.Or(r.Resource, "User"), r.Key, &r.Change, false)
 			l.Seen, l.Partial = r.Seen, r.Partial
 			lines = append(lines, l)
 		}
