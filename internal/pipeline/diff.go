@@ -27,8 +27,8 @@ const (
 )
 
 // Comparison finds what differs between two states of a directory. Resources
-// are the same where their ids are, else where the match attribute is. The
-// resources lie in temporary files; memory holds about 32 bytes for each.
+// are the same where their ids are, else where the match attribute is. They lie
+// in temporary files; memory does not grow with their number.
 type Comparison struct {
 	Rules    plan.Rules
 	Old, New *State
@@ -40,6 +40,8 @@ type Comparison struct {
 	Only, But     []scim.Path // compare these alone; all but these
 	Went          string      // default delete
 	Meter         *Meter
+
+	atOnce int64 // entries of an index in memory; 0 is heldAtOnce
 }
 
 // Delta is a resource that is not the same in both states. It belongs to emit
@@ -86,31 +88,35 @@ type comparison struct {
 // changed, who came, each in the order of its file. A state that cannot be read
 // whole is an error: its gaps would look like people who went.
 func (c *Comparison) Run(ctx context.Context, emit func(*Delta) error) (*Compared, error) {
+	if c.atOnce == 0 {
+		c.atOnce = heldAtOnce
+	}
 	x := &comparison{Comparison: c, seed: maphash.MakeSeed(), emit: emit}
 	if c.Match != nil {
 		x.parts, x.path, x.leaf = c.Rules.Parts(), c.Match.Path, c.Match.Leaf()
 	}
 	for _, s := range []*State{c.Old, c.New} {
+		defer s.close()
 		if err := x.load(ctx, s); err != nil {
 			return nil, err
 		}
-		defer s.spool.close()
 	}
 	x.choose()
-	couples, err := x.couple()
+	couples, err := x.match()
 	if err != nil {
 		return nil, err
 	}
-	for i, pair := range couples {
+	defer couples.close()
+	c.Meter.Phase.Store(PhaseRun)
+	c.Meter.Total.Store(couples.n)
+	c.Meter.Done.Store(0)
+	return &x.out, x.walk(couples, func(pair couple) error {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		if err := x.judge(pair); err != nil {
-			return nil, err
-		}
-		c.Meter.Done.Store(int64(i + 1))
-	}
-	return &x.out, nil
+		c.Meter.Done.Add(1)
+		return x.judge(pair)
+	})
 }
 
 // choose settles by which parts the states are compared.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -10,16 +11,20 @@ import (
 	"scimbulk/internal/rows"
 )
 
-// standing is where a resource of a state lies, by hashes of its id and of its
-// match attribute; 0 where it has none.
-type standing struct {
-	id, key uint64
-	at      int64
-}
+// The index of a state has a record for each resource: hashes of its id and of
+// its match attribute, 0 where it has none, and where it lies.
+const (
+	byID = iota
+	byKey
+	atPlace
+)
 
 // couple is a resource in both states, by its places; -1 where it is in one
 // alone.
 type couple struct{ old, new int64 }
+
+// heldAtOnce bounds how many entries of an index are in memory: 3 MB of them.
+const heldAtOnce = 128 << 10
 
 func (x *comparison) hash(s string) uint64 {
 	if s == "" {
@@ -28,43 +33,125 @@ func (x *comparison) hash(s string) uint64 {
 	return maphash.String(x.seed, s) | 1
 }
 
-// couple finds the resources that belong together: by id first, then by the
+// match finds the resources that belong together: by id first, then by the
 // match attribute among those whose ids the other state does not have. Those
 // whom nothing tells apart stay alone.
-func (x *comparison) couple() ([]couple, error) {
-	byID := func(s standing) uint64 { return s.id }
-	byKey := func(s standing) uint64 { return s.key }
-	for _, s := range []*State{x.Old, x.New} {
-		if err := x.settleTwins(s, byID); err != nil {
+func (x *comparison) match() (_ *records, err error) {
+	couples, err := newRecords()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, couples.close())
+		}
+	}()
+	add := func(old, newer int64) error { return couples.add(record{uint64(old), uint64(newer)}) }
+	for _, by := range []int{byID, byKey} {
+		if err := x.join(by, add); err != nil {
 			return nil, err
 		}
 	}
-	couples := make([]couple, 0, max(len(x.Old.index), len(x.New.index)))
-	couples = join(couples, x.Old, x.New, byID)
 	for _, s := range []*State{x.Old, x.New} {
-		if err := x.settleTwins(s, byKey); err != nil {
+		x.noteTwins(s)
+		err := s.index.each(func(r record) error {
+			if s == x.Old {
+				return add(int64(r[atPlace]), -1)
+			}
+			return add(-1, int64(r[atPlace]))
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
-	couples = join(couples, x.Old, x.New, byKey)
-	for _, s := range x.Old.index {
-		couples = append(couples, couple{s.at, -1})
-	}
-	for _, s := range x.New.index {
-		couples = append(couples, couple{-1, s.at})
-	}
-	x.Old.index, x.New.index = nil, nil
-	slices.SortFunc(couples, compareCouples)
-	x.Meter.Phase.Store(PhaseRun)
-	x.Meter.Total.Store(int64(len(couples)))
-	x.Meter.Done.Store(0)
 	return couples, nil
 }
 
-// compareCouples puts those who went first, so that a change set frees names
-// before it gives them to others, and those who came last.
-func compareCouples(a, b couple) int {
-	return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.new, b.new), cmp.Compare(a.old, b.old))
+// join couples what has one hash in both states, a part of the hashes at a time.
+// What is left becomes the index of either state.
+func (x *comparison) join(by int, add func(old, newer int64) error) (err error) {
+	parts := uint64(max(x.Old.index.n, x.New.index.n)/x.atOnce + 1)
+	var left [2]*records
+	for i := range left {
+		if left[i], err = newRecords(); err != nil {
+			return err
+		}
+	}
+	for part := range parts {
+		var lists [2][]record
+		for i, s := range []*State{x.Old, x.New} {
+			lists[i], err = s.index.pick(func(r record) bool { return (r[by]>>1)%parts == part })
+			if err == nil {
+				lists[i], err = x.settleTwins(s, lists[i], by)
+			}
+			if err != nil {
+				return errors.Join(err, left[0].close(), left[1].close())
+			}
+		}
+		if err := joinPart(lists, by, add, left); err != nil {
+			return errors.Join(err, left[0].close(), left[1].close())
+		}
+	}
+	err = errors.Join(x.Old.index.close(), x.New.index.close())
+	x.Old.index, x.New.index = left[0], left[1]
+	return err
+}
+
+// joinPart walks two sorted lists side by side.
+func joinPart(lists [2][]record, by int, add func(old, newer int64) error, left [2]*records) error {
+	old, newer := lists[0], lists[1]
+	for len(old) > 0 || len(newer) > 0 {
+		var err error
+		switch {
+		case len(newer) == 0 || len(old) > 0 && (old[0][by] == 0 || old[0][by] < newer[0][by]):
+			err, old = left[0].add(old[0]), old[1:]
+		case len(old) == 0 || newer[0][by] == 0 || newer[0][by] < old[0][by]:
+			err, newer = left[1].add(newer[0]), newer[1:]
+		default:
+			err = add(int64(old[0][atPlace]), int64(newer[0][atPlace]))
+			old, newer = old[1:], newer[1:]
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk visits the couples, a part of the files at a time. Those who went come
+// first, so that a change set frees names before it gives them to others; those
+// who came are last.
+func (x *comparison) walk(couples *records, visit func(couple) error) error {
+	parts := couples.n/x.atOnce + 1
+	size := max(x.Old.spool.size, x.New.spool.size) + 1
+	for rank := range 3 {
+		for part := range parts {
+			picked, err := couples.pick(func(r record) bool {
+				c := couple{int64(r[0]), int64(r[1])}
+				return c.rank() == rank && c.place()/(size/parts+1) == part
+			})
+			if err != nil {
+				return err
+			}
+			slices.SortFunc(picked, func(a, b record) int {
+				return cmp.Compare(couple{int64(a[0]), int64(a[1])}.place(), couple{int64(b[0]), int64(b[1])}.place())
+			})
+			for _, r := range picked {
+				if err := visit(couple{int64(r[0]), int64(r[1])}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// place is where the couple stands in the order of its file.
+func (c couple) place() int64 {
+	if c.new < 0 {
+		return c.old
+	}
+	return c.new
 }
 
 func (c couple) rank() int {
@@ -77,87 +164,68 @@ func (c couple) rank() int {
 	return 1
 }
 
-// join takes the resources that have one hash in both states out of them.
-func join(couples []couple, old, new *State, of func(standing) uint64) []couple {
-	order(old.index, of)
-	order(new.index, of)
-	var i, j int
-	keepOld, keepNew := old.index[:0], new.index[:0]
-	for i < len(old.index) || j < len(new.index) {
-		switch {
-		case j == len(new.index) || i < len(old.index) && (of(old.index[i]) == 0 || of(old.index[i]) < of(new.index[j])):
-			keepOld = append(keepOld, old.index[i])
-			i++
-		case i == len(old.index) || of(new.index[j]) == 0 || of(new.index[j]) < of(old.index[i]):
-			keepNew = append(keepNew, new.index[j])
-			j++
-		default:
-			couples = append(couples, couple{old.index[i].at, new.index[j].at})
-			i, j = i+1, j+1
-		}
-	}
-	old.index, new.index = keepOld, keepNew
-	return couples
-}
-
-func order(list []standing, of func(standing) uint64) {
-	slices.SortFunc(list, func(a, b standing) int { return cmp.Or(cmp.Compare(of(a), of(b)), cmp.Compare(a.at, b.at)) })
-}
-
-// settleTwins deals with resources of one state that have the same id, or the
-// same key: one that has no id of its own cannot be told from the other. Those
-// that have ids stay alone. A membership that stands twice is one.
-func (x *comparison) settleTwins(s *State, of func(standing) uint64) error {
-	order(s.index, of)
-	kept := s.index[:0]
-	var ambiguous []couple
-	for start := 0; start < len(s.index); {
+// settleTwins sorts a part of an index, and deals with resources that have the
+// same id, or the same key: one that has no id of its own cannot be told from
+// the other. Those that have ids stay alone. A membership that stands twice is
+// one.
+func (x *comparison) settleTwins(s *State, list []record, by int) ([]record, error) {
+	slices.SortFunc(list, func(a, b record) int { return cmp.Or(cmp.Compare(a[by], b[by]), cmp.Compare(a[atPlace], b[atPlace])) })
+	kept := list[:0]
+	for start := 0; start < len(list); {
 		end := start + 1
-		for end < len(s.index) && of(s.index[start]) != 0 && of(s.index[end]) == of(s.index[start]) {
+		for end < len(list) && list[start][by] != 0 && list[end][by] == list[start][by] {
 			end++
 		}
-		group := s.index[start:end]
+		group := list[start:end]
 		start = end
 		if len(group) > 1 {
-			if err := x.judgeTwins(s, group, of); err != nil {
-				return err
+			if err := x.judgeTwins(s, group, by); err != nil {
+				return nil, err
 			}
-			if s.members != nil {
-				group = group[:1]
-			} else {
-				ambiguous = append(ambiguous, couple{group[0].at, group[1].at})
-				for i := range group {
-					group[i].key = 0
-				}
-			}
+			group = s.settled(group)
 		}
 		kept = append(kept, group...)
 	}
-	s.index = kept
-	return x.noteTwins(s, ambiguous)
+	return kept, nil
+}
+
+// settled are the entries of resources with one hash, as they are matched.
+func (s *State) settled(group []record) []record {
+	if s.members != nil {
+		return group[:1]
+	}
+	s.twins += int64(len(group))
+	for i := range group {
+		group[i][byKey] = 0
+	}
+	return group
 }
 
 // judgeTwins refuses a state in which two resources cannot be told apart.
-func (x *comparison) judgeTwins(s *State, group []standing, of func(standing) uint64) error {
-	if s.members != nil || of(group[0]) == group[0].key && group[0].id != 0 && group[1].id != 0 {
+func (x *comparison) judgeTwins(s *State, group []record, by int) error {
+	if s.members != nil {
 		return nil
 	}
-	first, err := s.at(group[0].at)
+	first, err := s.at(int64(group[0][atPlace]))
 	if err != nil {
 		return err
 	}
-	second, err := s.at(group[1].at)
+	second, err := s.at(int64(group[1][atPlace]))
 	if err != nil {
 		return err
 	}
-	by, value := x.matchName(), second.Cells[cellKey]
-	if of(group[1]) != group[1].key {
-		by, value = "id", second.Cells[cellID]
+	if by == byKey && group[0][byID] != 0 && group[1][byID] != 0 {
+		s.twin = second.Cells[cellKey]
+		return nil
 	}
-	if by == "id" && first.Cells[cellID] != value || by != "id" && first.Cells[cellFold] != second.Cells[cellFold] {
+	name, cell := "id", cellID
+	if by == byKey {
+		name, cell = x.matchName(), cellFold
+	}
+	if first.Cells[cell] != second.Cells[cell] {
 		return nil // two hashes that are the same by chance
 	}
-	return s.twinFault(by, value, first, second)
+	return s.twinFault(name, second.Cells[cell], first, second)
 }
 
 func (s *State) twinFault(by, value string, first, second *rows.Row) error {
@@ -169,14 +237,8 @@ func (s *State) twinFault(by, value string, first, second *rows.Row) error {
 }
 
 // noteTwins says that some could not be matched.
-func (x *comparison) noteTwins(s *State, ambiguous []couple) error {
-	if len(ambiguous) == 0 {
-		return nil
+func (x *comparison) noteTwins(s *State) {
+	if s.twins > 0 {
+		x.note("%s: %d have a %s that others have too, such as %q: they are matched by id alone", s.Name, s.twins, x.matchName(), s.twin)
 	}
-	row, err := s.at(ambiguous[0].old)
-	if err != nil {
-		return err
-	}
-	x.note("%s: the %s of several is the same (%q and %d more); they are matched by id alone", s.Name, x.matchName(), row.Cells[cellKey], len(ambiguous)-1)
-	return nil
 }

@@ -26,7 +26,9 @@ type State struct {
 	members *memberColumns
 
 	spool *rowSpool
-	index []standing
+	index *records
+	twins int64  // resources whose key others have too
+	twin  string // one of their keys
 	held  []bool // by the parts of the comparison: somebody has a value, or there is a column
 }
 
@@ -101,6 +103,9 @@ func (x *comparison) load(ctx context.Context, s *State) (err error) {
 	if s.spool, err = newRowSpool(); err != nil {
 		return err
 	}
+	if s.index, err = newRecords(); err != nil {
+		return err
+	}
 	s.held = make([]bool, len(x.parts))
 	if s.live != nil {
 		err = x.loadLive(ctx, s)
@@ -110,11 +115,18 @@ func (x *comparison) load(ctx context.Context, s *State) (err error) {
 	if err == nil {
 		err = s.spool.flush()
 	}
-	if err != nil {
-		return errors.Join(err, s.spool.close())
+	s.Size = s.index.n
+	return err
+}
+
+// close lets go of the temporary files.
+func (s *State) close() {
+	if s.spool != nil {
+		_ = s.spool.close() // nobody misses them
 	}
-	s.Size = int64(len(s.index))
-	return nil
+	if s.index != nil {
+		_ = s.index.close()
+	}
 }
 
 func (x *comparison) loadLive(ctx context.Context, s *State) error {
@@ -189,7 +201,7 @@ func (x *comparison) reader(s *State) func(*rows.Row) error {
 		return func(row *rows.Row) error { return x.keepObject(s, row) }
 	}
 	mapper := s.mapping.NewMapper()
-	byID := s.mapping.Match() == "id"
+	hasID := s.mapping.Match() == "id"
 	return func(row *rows.Row) error {
 		record, err := mapper.Map(row)
 		if err != nil {
@@ -200,7 +212,7 @@ func (x *comparison) reader(s *State) func(*rows.Row) error {
 			return fmt.Errorf("%s:%d: %w", s.Name, row.Line, err)
 		}
 		have := &plan.Current{Object: o}
-		if byID {
+		if hasID {
 			have.ID = record.Key
 		}
 		return x.keep(s, row.Line, have)
@@ -268,10 +280,9 @@ func (x *comparison) add(s *State, row *rows.Row) error {
 	if err != nil {
 		return err
 	}
-	entry := standing{key: x.hash(row.Cells[cellFold]), at: at}
+	entry := record{byKey: x.hash(row.Cells[cellFold]), atPlace: uint64(at)}
 	if !x.ByKey {
-		entry.id = x.hash(row.Cells[cellID])
+		entry[byID] = x.hash(row.Cells[cellID])
 	}
-	s.index = append(s.index, entry)
-	return nil
+	return s.index.add(entry)
 }
