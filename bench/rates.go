@@ -2,5 +2,4 @@ package main
 
 import "context"
 
-func rateTable(context.Context, *bench) (*section, error)      { return nil, nil }
-func checkpointCost(context.Context, *bench) (*section, error) { return nil, nil }
+func rateTable(context.Context, *bench) (*section, error) { return nil, nil }

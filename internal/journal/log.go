@@ -55,7 +55,7 @@ type batch struct {
 // time are committed together. After an error nothing may be sent: the
 // intents may or may not be in the log, and are in doubt if they are.
 func (l *Log) Intend(ctx context.Context, intents []Intent) error {
-	if len(intents) == 0 {
+	if len(intents) == 0 || !recording {
 		return ctx.Err()
 	}
 	if err := ctx.Err(); err != nil {
@@ -216,6 +216,9 @@ func (l *Log) append(text []byte) error {
 // Done records outcomes, and the session's totals where they have changed. A
 // second outcome of a line does no harm: the first one counts.
 func (l *Log) Done(outcomes []Outcome, stats Stats) error {
+	if !recording {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -239,6 +242,9 @@ func (l *Log) Done(outcomes []Outcome, stats Stats) error {
 // Withdraw takes back intents (their Line and Step) whose requests were not
 // sent, or surely not processed, so that resume need not settle them.
 func (l *Log) Withdraw(intents []Intent) error {
+	if !recording {
+		return nil
+	}
 	text, err := appendVoids(nil, intents)
 	if err != nil {
 		return fmt.Errorf("withdraw intents: %w", err)
