@@ -45,6 +45,7 @@ type importOptions struct {
 	html        string
 	yes         bool
 
+	chosen         bool   // patch: the input is whom a filter has selected
 	kind           string // apply or undo, where the input is a change set
 	drift          string
 	includeSecrets bool

@@ -35,6 +35,7 @@ type importRun struct {
 	schema  *scim.ResourceSchema
 	meter   *pipeline.Meter
 	survey  *pipeline.Survey
+	patch   *patchOptions     // of a patch that begins; nil for all others
 	reading *pipeline.Reading // of the directory; nil where there was none
 	limits  limits
 
@@ -70,6 +71,7 @@ func (r *importRun) execute(ctx context.Context) (err error) {
 	take, work, release := twoStops(ctx, r.s.err)
 	defer release()
 	for _, step := range []func(context.Context) error{
+		r.choose,
 		func(context.Context) error { return r.openInput() },
 		r.openDirectory,
 		r.compile,
@@ -168,11 +170,16 @@ func (r *importRun) command() string {
 		return r.kind
 	case r.dryRun:
 		return "plan"
+	case r.chosen:
+		return commandPatch
 	}
 	return "import"
 }
 
 func (r *importRun) openDirectory(context.Context) (err error) {
+	if r.dir != nil {
+		return nil
+	}
 	r.dir, err = r.target.open()
 	return err
 }
@@ -253,6 +260,7 @@ func (r *importRun) pipeline() *pipeline.Import {
 		Absent:   r.absent,
 		Filter:   among,
 		Reading:  r.reading,
+		Chosen:   r.chosen,
 
 		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
 		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle,
@@ -458,8 +466,11 @@ func (r *importRun) planHeader() report.PlanHeader {
 
 // matchedBy is the attribute that keys are values of.
 func (r *importRun) matchedBy() string {
-	if r.members != nil {
+	switch {
+	case r.members != nil, r.chosen && r.resourceType() == "Group":
 		return "displayName"
+	case r.chosen: // by id, but known to people as
+		return "userName"
 	}
 	return r.mapping.Match()
 }

@@ -144,12 +144,15 @@ func exitWith(code int) error {
 // pace, progress and credentials goes before.
 func optionsOf(h journal.Header, session *importOptions, changed *pflag.FlagSet) (*importOptions, error) {
 	o := &importOptions{}
-	if h.Command == kindApply {
+	switch h.Command {
+	case kindApply:
 		o.kind = kindApply
+	case commandPatch:
+		o.chosen = true
 	}
 	flags := pflag.NewFlagSet("resume", pflag.ContinueOnError)
 	o.bindAll(flags)
-	if len(h.Args) < 2 || h.Command != "import" && h.Command != kindApply {
+	if len(h.Args) < 2 || h.Command != "import" && h.Command != commandPatch && h.Command != kindApply {
 		return nil, fmt.Errorf("this is the log of %s %s, which this version cannot go on with", h.Command, strconv.Quote(h.Run))
 	}
 	if err := flags.Parse(h.Args[2:]); err != nil {

@@ -81,7 +81,7 @@ server is the second. Without one, --sandbox is a directory to try things on.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
-		newImport(s), newPlan(s), newApply(s), newUndo(s), newExport(s), newDiff(s), newResume(s), newRuns(s),
+		newImport(s), newPlan(s), newApply(s), newUndo(s), newPatch(s), newExport(s), newDiff(s), newResume(s), newRuns(s),
 		newGet(s), newProbe(s), newMapping(s), newTarget(s), newSandbox(s), newVersion(s),
 	)
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)

@@ -21,7 +21,7 @@ func (r *run) newLookup(ctx context.Context) (lookup, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Changes != nil { // by id, most of them
+	if r.Changes != nil || r.Chosen { // by id, most of them
 		return r.eachOrDirectory(each), nil
 	}
 	if r.Reading != nil {
@@ -233,6 +233,9 @@ func (im *Import) lookedAt() []string {
 	paths = append(paths, im.Mapping.Match(), "meta")
 	if im.Resource == "User" {
 		paths = append(paths, "active")
+	}
+	if im.Chosen {
+		paths = append(paths, nameOf(im.Resource))
 	}
 	for _, f := range im.filters() {
 		paths = append(paths, im.Rules.Schema.FilterAttributes(f)...)

@@ -43,9 +43,6 @@ func (im *Import) takeReading(ctx context.Context, all *Export, see func(*plan.C
 
 // readAlready looks rows up in the reading that the run was given.
 func (r *run) readAlready(each *lookupEach) lookup {
-	if r.Chosen {
-		return r.eachOrDirectory(each) // nobody asks: the rows have ids
-	}
 	r.say("the directory was read once: %d people", r.Reading.People)
 	return r.Reading.directory
 }
