@@ -228,15 +228,21 @@ func (x *comparison) keepObject(s *State, row *rows.Row) error {
 	if err != nil {
 		return fmt.Errorf("%s:%d: %w", s.Name, row.Line, err)
 	}
-	resource, err := scim.ParseResource(row.Object)
-	if err != nil {
-		return fmt.Errorf("%s:%d: %w", s.Name, row.Line, err)
-	}
-	have := &plan.Current{ID: resource.ID, Object: o} // what it holds tells more than its version
+	have := &plan.Current{ID: idIn(o), Object: o} // what it holds tells more than its version
 	if key, _ := x.keyOf(o); key == "" && have.ID == "" {
 		return fmt.Errorf("%s:%d: neither id nor %s: this is no %s (compare what scimbulk export writes)", s.Name, row.Line, x.matchName(), x.Rules.Schema.Resource)
 	}
 	return x.keep(s, row.Line, have)
+}
+
+// idIn is the id of a resource; some servers number theirs.
+func idIn(o scim.Object) string {
+	_, v, _ := scim.Member(o, "id")
+	if number, ok := v.(scim.Number); ok {
+		return string(number)
+	}
+	id, _ := v.(string)
+	return id
 }
 
 // keep puts a resource into the spool and the index.

@@ -112,11 +112,11 @@ func Assemble(assignments []scim.Assignment) (scim.Object, error) {
 // decides itself, secrets, and what it tells of others beside their ids. The
 // resource is changed.
 func (r *Rules) Comparable(o scim.Object) {
-	comparable(o, r.Schema.Core.Attributes)
+	comparable(o, &r.Schema.Core)
 	for i := range r.Schema.Extensions {
 		s := &r.Schema.Extensions[i]
 		if extension := objectAt(o, s.ID); extension != nil {
-			comparable(extension, s.Attributes)
+			comparable(extension, s)
 		}
 	}
 	if name, list, _ := scim.Member(o, "members"); r.Schema.Resource == "Group" && name != "" {
@@ -124,17 +124,30 @@ func (r *Rules) Comparable(o scim.Object) {
 	}
 }
 
-func comparable(o scim.Object, attrs []scim.Attribute) {
-	dropReadOnly(o, attrs)
-	for i := range attrs {
-		attr := &attrs[i]
-		name, v, ok := scim.Member(o, attr.Name)
-		if ok && isSecret(attr) {
+func comparable(o scim.Object, schema *scim.Schema) {
+	for name, v := range o {
+		attr := schema.Attribute(name)
+		switch {
+		case attr == nil:
+		case attr.ReadOnly() || isSecret(attr):
 			delete(o, name)
+		default:
+			comparableValue(attr, v)
 		}
-		if whole, ok := v.(scim.Object); ok {
-			delete(whole, "$ref") // follows from the value
+	}
+}
+
+func comparableValue(attr *scim.Attribute, v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			if element, ok := e.(scim.Object); ok {
+				dropReadOnly(element, attr.SubAttributes)
+			}
 		}
+	case scim.Object:
+		dropReadOnly(v, attr.SubAttributes)
+		delete(v, "$ref") // follows from the value
 	}
 }
 
