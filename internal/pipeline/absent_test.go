@@ -72,7 +72,7 @@ func (b *bench) attempt(im *pipeline.Import, recorded *results) (*pipeline.Total
 	return totals, survey.Absent, nil
 }
 
-const crew = `userName,displayName,title,externalId,userType,active
+const fiveOfThem = `userName,displayName,title,externalId,userType,active
 ann@example.com,Ann,Agent,1,Employee,true
 bob@example.com,Bob,Agent,2,Employee,true
 cat@example.com,Cat,Agent,3,Contractor,true
@@ -86,7 +86,7 @@ func TestWhoIsAbsent(t *testing.T) {
 		change           func(*pipeline.Import)
 	}{
 		{"those whom no row names", "userName,title\nann@example.com,Lead\nBOB@example.com,Lead\n", "cat eve", nil},
-		{"nobody", crew, "", nil},
+		{"nobody", fiveOfThem, "", nil},
 		{"whom a faulty row names is not", "userName,active\nann@example.com,perhaps\nbob@example.com,true\neve@example.com,true\n", "cat", nil},
 		{"nor whom a second row of a key names", "userName,title\nann@example.com,Lead\nann@example.com,Boss\neve@example.com,x\n", "bob cat", nil},
 		{"nor who has got another userName", "userName,externalId,displayName\nann.new@example.com,1,Ann\neve@example.com,5,Eve\n", "bob cat", nil},
@@ -100,7 +100,7 @@ func TestWhoIsAbsent(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t, sandbox.Options{})
-			b.run(b.prepare(crew, nil))
+			b.run(b.prepare(fiveOfThem, nil))
 			before := b.commits()
 			set := func(dry bool) func(*pipeline.Import) {
 				return func(im *pipeline.Import) {
@@ -258,7 +258,7 @@ func TestRowsKeepWhomTheyMust(t *testing.T) {
 		for _, lookup := range []string{pipeline.LookupEach, pipeline.LookupDirectory} {
 			t.Run(tc.name+"/"+lookup, func(t *testing.T) {
 				b := newBench(t, sandbox.Options{Me: tc.me})
-				b.run(b.prepare(crew, nil))
+				b.run(b.prepare(fiveOfThem, nil))
 				before := b.commits()
 				set := func(dry bool) func(*pipeline.Import) {
 					return both(ops(t, "userName", "title", "active"), func(im *pipeline.Import) {
@@ -306,7 +306,7 @@ func TestRowsKeepWhomTheyMust(t *testing.T) {
 // not carried out.
 func TestPlansKeepWhomTheyMust(t *testing.T) {
 	b := newBench(t, sandbox.Options{})
-	b.run(b.prepare(crew, nil))
+	b.run(b.prepare(fiveOfThem, nil))
 	im, recorded := b.prepare("userName,op\nann@example.com,delete\nbob@example.com,deactivate\n", both(ops(t, "userName"), dryRun))
 	b.run(im, recorded)
 	before := b.commits()
