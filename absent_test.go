@@ -42,7 +42,7 @@ func TestAbsentKilledAndResumed(t *testing.T) {
 			run := filepath.Join(dir, "run")
 			absent := filepath.Join(run, "absent.csv")
 			p := start(t, dir, "import", "held.csv", "--url", s.url, "--workers", "4", "--run-dir", run,
-				"--absent", "deactivate", "--protect", `userType eq "Service"`, "--max-deletes", "1000", "--yes")
+				"--absent", "deactivate", "--protect", `userType eq "Service"`, "--max-deletes", "1000", "--yes", "--no-bulk")
 			for range kills {
 				p.until(t, "the list was made", func() bool { return newlines(absent) > n-held })
 				enough := newlines(absent) + between

@@ -151,20 +151,26 @@ func checkOnce(t *testing.T, dir, run string, s *served, n int) {
 // TestKilledAndResumed kills an import and its resumptions without warning.
 func TestKilledAndResumed(t *testing.T) {
 	const n, kills, rowsBetween = 1600, 5, 120
+	plain := []string{"--no-bulk"}
 	for _, c := range []struct {
 		name  string
 		fault []string
+		args  []string
 	}{
-		{"on a good day", nil},
-		{"while connections break after the commit", []string{"--fault", "reset-after-commit=0.03"}},
-		{"where a second create would succeed", []string{"--fault", "non-unique"}},
+		{"on a good day", nil, plain},
+		{"while connections break after the commit", []string{"--fault", "reset-after-commit=0.03"}, plain},
+		{"where a second create would succeed", []string{"--fault", "non-unique"}, plain},
+		{"in bulk", []string{"--latency", "15ms"}, nil},
+		{"in bulk, while connections break after the commit", []string{"--fault", "reset-after-commit=0.1"}, nil},
+		{"in bulk, while results get lost", []string{"--fault", "bulk-omits=0.03", "--fault", "bulk-5xx-after=0.03", "--fault", "bulk-takes=70"}, nil},
+		{"in bulk, where a second create would succeed", []string{"--fault", "non-unique", "--latency", "15ms"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			s := serveSandbox(t, append([]string{"--data", filepath.Join(dir, "directory"), "--latency", "5ms"}, c.fault...)...)
 			input, run := crowd(t, dir, s, n), filepath.Join(dir, "run")
-			p := start(t, dir, "import", input, "--url", s.url, "--workers", "4", "--settle", "200ms", "--run-dir", run)
+			p := start(t, dir, append([]string{"import", input, "--url", s.url, "--workers", "4", "--settle", "200ms", "--run-dir", run}, c.args...)...)
 			killAndResume(t, p, dir, run, kills, rowsBetween)
 			checkOnce(t, dir, run, s, n)
 		})

@@ -62,6 +62,7 @@ func (o *importOptions) bindAll(f *pflag.FlagSet) {
 	f.StringVar(&o.maxDeletes, "max-deletes", "100", "delete or deactivate no more than `N` people, or N% of the changes")
 	f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this time, resumable")
 	f.DurationVar(&o.settle, "settle", 30*time.Second, "how long a lost create may take to show where keys are not unique")
+	f.BoolVar(&o.noBulk, "no-bulk", false, "send every write as a request of its own, where the directory takes /Bulk requests")
 	o.bindPage(f)
 	f.BoolVar(&o.yes, "yes", false, "do not ask before people are deleted or deactivated")
 	o.bindProtect(f)

@@ -39,6 +39,7 @@ type importOptions struct {
 	maxDeletes  string
 	maxDuration time.Duration
 	settle      time.Duration
+	noBulk      bool
 	dryRun      bool
 	detailed    bool
 	out         string
@@ -155,6 +156,7 @@ func (o *importOptions) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.maxDeletes, "max-deletes", "100", "delete or deactivate no more than `N` people, or N% of the rows")
 	f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this time, resumable")
 	f.DurationVar(&o.settle, "settle", 30*time.Second, "how long a lost create may take to show where keys are not unique")
+	f.BoolVar(&o.noBulk, "no-bulk", false, "send every write as a request of its own, where the directory takes /Bulk requests")
 	o.leaverOptions.bind(f)
 	f.StringVar(&o.out, "out", "", "plan: save the change set in `FILE`")
 	o.bindPage(f)

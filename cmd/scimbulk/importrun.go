@@ -263,7 +263,7 @@ func (r *importRun) pipeline() *pipeline.Import {
 		Chosen:   r.chosen,
 
 		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
-		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle,
+		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle, NoBulk: r.noBulk,
 		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Undo: r.keeper(), Plan: r.planKeeper(), Meter: r.meter,
 	}
 }
@@ -572,12 +572,12 @@ func (r *importRun) summary(t *pipeline.Totals, err error, code int) *report.Sum
 		s.Warnings = append(s.Warnings, r.warning)
 	}
 	s.SetTotals(t)
-	s.Lookup = t.Lookup
+	s.Lookup, s.Bulk = t.Lookup, t.Bulk
 	if r.dryRun {
 		s.SetWrites(t.Writes)
 		s.Warnings = append(s.Warnings, r.review.Warnings()...)
 		if s.Writes.Total > 0 {
-			s.Expected = report.Expect(s.Writes.Total+s.Requests.GET, r.target.rate, r.dir.client.Pace(), r.dir.profile, s.Requests.GET, s.Seconds)
+			s.Expected = report.Expect(cmp.Or(t.BulkRequests, s.Writes.Total)+s.Requests.GET, r.target.rate, r.dir.client.Pace(), r.dir.profile, s.Requests.GET, s.Seconds)
 		}
 	} else {
 		s.Told = []string{r.warning}

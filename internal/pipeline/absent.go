@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/plan"
 	"scimbulk/internal/rows"
@@ -217,21 +215,7 @@ func (r *run) absentPass(ctx context.Context) error {
 	if r.survey.Absent.Leaving() == 0 {
 		return nil
 	}
-	queue := make(chan *task)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(queue)
-		return r.sendLeavers(ctx, queue)
-	})
-	for range r.Workers {
-		g.Go(func() error {
-			for t := range queue {
-				r.start(ctx, t)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+	return r.spread(ctx, r.sendLeavers, r.start)
 }
 
 func (r *run) sendLeavers(ctx context.Context, queue chan<- *task) error {
@@ -248,12 +232,8 @@ func (r *run) sendLeavers(ctx context.Context, queue chan<- *task) error {
 		}
 		t := r.leaverTask(l, number)
 		t.doubt = doubts[l.Line]
-		select {
-		case queue <- t:
-		case <-r.take.Done():
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := r.hand(ctx, queue, t); err != nil || r.take.Err() != nil {
+			return err
 		}
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/plan"
 	"scimbulk/internal/scim"
@@ -108,15 +106,15 @@ func (r *run) workOffHeld(ctx context.Context) error {
 			return nil
 		}
 		b.held = waiting
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(r.Workers)
-		for _, t := range ready {
-			g.Go(func() error {
-				r.startBound(ctx, t)
-				return nil
-			})
+		feed := func(ctx context.Context, queue chan<- *task) error {
+			for _, t := range ready {
+				if err := r.hand(ctx, queue, t); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
-		if err := g.Wait(); err != nil {
+		if err := r.spread(ctx, feed, r.startBound); err != nil {
 			return err
 		}
 	}

@@ -64,6 +64,7 @@ type Import struct {
 	MaxErrors   Limit
 	MaxDeletes  Limit
 	Settle      time.Duration // how long a look-up may lag behind a write
+	NoBulk      bool          // every write is a request of its own
 
 	Log      *journal.Log   // nil for a dry run
 	State    *journal.State // of earlier sessions, nil for a new run
@@ -82,13 +83,18 @@ type run struct {
 	take context.Context         // ends when no more rows are to be taken
 	stop context.CancelCauseFunc // of take
 
-	open    chan *task   // rows whose key no other row has
-	keyed   []chan *task // the others, by worker: same key, same worker
+	hands   int            // goroutines that carry rows out
+	crew    sync.WaitGroup // of them
+	spare   chan struct{}  // one for each that works beside them
+	open    chan *task     // rows whose key no other row has
+	keyed   []chan *task   // the others, by worker: same key, same worker
 	results chan *Result
 	seed    maphash.Seed
 
 	directory lookup
-	blind     bool // directory asks only where it must
+	bulk      *batcher  // nil where every write is a request of its own
+	bulkPlan  *bulkPlan // what a dry run says of it
+	blind     bool      // directory asks only where it must
 	imagined  imagined
 	clock     clock
 	hidden    onceDirectory // the inactive people
@@ -117,18 +123,7 @@ const keyedQueue = 64
 func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	r := im.newRun(take, s)
 	defer r.end()
-	r.open, r.seed = make(chan *task, im.Workers), maphash.MakeSeed()
-	for range im.Workers {
-		r.keyed = append(r.keyed, make(chan *task, keyedQueue))
-	}
-	var err error
-	if err = r.guardSelf(ctx); err == nil {
-		r.directory, err = r.newLookup(ctx)
-	}
-	_, r.blind = r.directory.(*lookupNew)
-	if err == nil {
-		r.joins, err = r.newJoinRun(ctx)
-	}
+	err := r.prepare(ctx)
 	if err != nil {
 		r.totals.Cause = err
 	} else if err := r.pump(ctx, r.stages); err != nil {
@@ -145,9 +140,29 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	return r.balance()
 }
 
+// prepare finds out how the rows are best looked up and written.
+func (r *run) prepare(ctx context.Context) (err error) {
+	if err := r.askBulk(ctx); err != nil {
+		return err
+	}
+	r.open, r.seed, r.spare = make(chan *task, r.Workers), maphash.MakeSeed(), make(chan struct{}, r.hands)
+	for range r.hands {
+		r.keyed = append(r.keyed, make(chan *task, keyedQueue))
+	}
+	if err := r.guardSelf(ctx); err != nil {
+		return err
+	}
+	if r.directory, err = r.newLookup(ctx); err != nil {
+		return err
+	}
+	_, r.blind = r.directory.(*lookupNew)
+	r.joins, err = r.newJoinRun(ctx)
+	return err
+}
+
 // newRun begins a session: it takes over what earlier ones did.
 func (im *Import) newRun(take context.Context, s *Survey) *run {
-	r := &run{Import: im, survey: s, results: make(chan *Result, 4*im.Workers)}
+	r := &run{Import: im, survey: s, hands: im.Workers, results: make(chan *Result, 4*im.Workers)}
 	r.take, r.stop = context.WithCancelCause(take)
 	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
@@ -177,6 +192,7 @@ func (r *run) balance() (*Totals, error) {
 	r.balanceAbsent()
 	r.totals.Requests = r.allStats()
 	r.totals.Writes = r.writes.byMethod
+	r.sayBulk()
 	if r.totals.Unreached() > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()
 	}
@@ -230,14 +246,14 @@ func (r *run) pump(ctx context.Context, stages func(context.Context) error) erro
 // collector or of the reader ends all of them.
 func (r *run) stages(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	r.bulk.open(r.hands)
 	g.Go(func() error { return r.read(ctx) })
 	g.Go(func() error {
 		defer close(r.results)
-		var workers sync.WaitGroup
 		for _, keyed := range r.keyed {
-			workers.Go(func() { r.work(ctx, keyed) })
+			r.crew.Go(func() { r.work(ctx, keyed) })
 		}
-		workers.Wait()
+		r.crew.Wait()
 		if err := r.secondPass(ctx); err != nil {
 			return err
 		}

@@ -315,6 +315,7 @@ func TestLimits(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t, sandbox.Options{})
 			im, recorded := b.prepare(faulty, tc.change)
+			im.NoBulk = true // all rows would be in hand at once
 			totals := b.run(im, recorded)
 			if totals.Cause != tc.cause {
 				t.Errorf("stopped by %v, want %v", totals.Cause, tc.cause)

@@ -96,17 +96,20 @@ func (c Counts) Sum() int64 {
 
 // Totals are what a run did, all sessions of it together.
 type Totals struct {
-	Rows      int64 // in the input
-	Counts    Counts
-	Writes    map[string]int64 // by HTTP method: sent, or for a plan announced
-	Requests  journal.Stats
-	Warnings  []string
-	Lookup    string // how the run found out what is there, and why
-	Pending   int64
-	Lame      int64         // rows whose second step failed
-	Absent    *AbsentTotals // people whom the input does not hold; nil where nobody asked
-	Cause     error         // why a run ended early: one of the sentinels below, or a failure
-	StartedAt time.Time
+	Rows     int64 // in the input
+	Counts   Counts
+	Writes   map[string]int64 // by HTTP method: sent, or for a plan announced
+	Requests journal.Stats
+	Warnings []string
+	Lookup   string // how the run found out what is there, and why
+	// BulkRequests are those that carry writes: sent, or for a plan announced.
+	BulkRequests int64
+	Bulk         string // how writes travelled in bulk requests, or would; "" where none did
+	Pending      int64
+	Lame         int64         // rows whose second step failed
+	Absent       *AbsentTotals // people whom the input does not hold; nil where nobody asked
+	Cause        error         // why a run ended early: one of the sentinels below, or a failure
+	StartedAt    time.Time
 }
 
 // Endpoint is where the resources of a type live.

@@ -61,12 +61,11 @@ func (r *run) read(ctx context.Context) error {
 // startReleased lets the rows go on that wait for one which no worker will
 // carry out. What an earlier session made of it, Resolve has seen.
 func (r *run) startReleased(ctx context.Context, row *rows.Row) {
-	for _, t := range r.survey.references.publish(row.Line, "", "is rejected") {
-		r.start(ctx, t)
-	}
+	r.release(ctx, r.survey.references.publish(row.Line, "", "is rejected"))
 }
 
 func (r *run) closeQueues() {
+	r.bulk.pause()
 	close(r.open)
 	for _, queue := range r.keyed {
 		close(queue)
@@ -120,14 +119,32 @@ func (r *run) dispatch(ctx context.Context, t *task, result *Result) error {
 	}
 	queue := r.open
 	if t.shared {
-		queue = r.keyed[maphash.String(r.seed, t.record.KeyFold)%uint64(r.Workers)]
+		queue = r.keyed[maphash.String(r.seed, t.record.KeyFold)%uint64(len(r.keyed))]
+	}
+	return r.hand(ctx, queue, t)
+}
+
+// hand puts a row into a queue. While it waits for the one worker that may take
+// the row, nobody gets another one.
+func (r *run) hand(ctx context.Context, queue chan<- *task, t *task) error {
+	r.bulk.queue(t, 1)
+	select {
+	case queue <- t:
+		return nil
+	default:
+	}
+	if t.shared {
+		r.bulk.pause()
+		defer r.bulk.resume()
 	}
 	select {
 	case queue <- t:
 		return nil
 	case <-r.take.Done():
+		r.bulk.queue(t, -1)
 		return nil
 	case <-ctx.Done():
+		r.bulk.queue(t, -1)
 		return ctx.Err()
 	}
 }

@@ -69,17 +69,28 @@ func (r *run) secondPass(ctx context.Context) error {
 	if len(r.seconds.first) == 0 {
 		return nil
 	}
+	return r.spread(ctx, r.readSeconds, r.start)
+}
+
+// spread has as many goroutines as there are hands do what feed hands them.
+func (r *run) spread(ctx context.Context, feed func(context.Context, chan<- *task) error, do func(context.Context, *task)) error {
 	queue := make(chan *task, r.Workers)
 	g, ctx := errgroup.WithContext(ctx)
+	r.bulk.open(r.hands)
 	g.Go(func() error {
 		defer close(queue)
-		return r.readSeconds(ctx, queue)
+		defer r.bulk.pause()
+		return feed(ctx, queue)
 	})
-	for range r.Workers {
+	for range r.hands {
 		g.Go(func() error {
 			for t := range queue {
-				r.start(ctx, t)
+				r.bulk.take(t)
+				do(ctx, t)
+				r.bulk.rest()
 			}
+			r.bulk.end()
+			r.bulk.leave()
 			return nil
 		})
 	}
@@ -106,10 +117,8 @@ func (r *run) readSeconds(ctx context.Context, queue chan<- *task) error {
 			return fmt.Errorf("line %d cannot be read a second time: the input has changed under the run", row.Line)
 		}
 		t.first = first
-		select {
-		case queue <- t:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := r.hand(ctx, queue, t); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 
@@ -25,19 +26,35 @@ func (w *row) write(ctx context.Context) (done bool, err error) {
 		return fatal == nil, fatal
 	}
 	intent := w.intent()
-	if err := w.Log.Intend(ctx, []journal.Intent{intent}); err != nil {
-		return false, err
-	}
+	resp, err := w.sendOnce(ctx, body, &intent)
 	if w.sent == "" {
 		w.absent, w.since = intent.Absent, intent.At
 	}
-	resp, err := w.send(ctx, body)
 	w.result.Change = w.change
 	if err != nil {
 		return w.failedWrite(ctx, err, intent)
 	}
 	w.accept(resp)
 	return true, nil
+}
+
+// sendOnce records the intent, and sends the request once that is durable: with
+// those of other rows, or by itself.
+func (w *row) sendOnce(ctx context.Context, body []byte, intent *journal.Intent) (*scim.Response, error) {
+	travelled, err := w.inBulk(ctx, body, intent)
+	if err != nil {
+		return nil, err
+	}
+	if !errors.Is(travelled.err, errAlone) {
+		return travelled.resp, travelled.err
+	}
+	defer w.bulk.away()()
+	if !travelled.recorded {
+		if err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {
+			return nil, err
+		}
+	}
+	return w.send(ctx, body)
 }
 
 func (w *row) intent() journal.Intent {
@@ -73,12 +90,16 @@ func (w *row) body() ([]byte, error) {
 	return nil, nil
 }
 
-func (w *row) send(ctx context.Context, body []byte) (*scim.Response, error) {
-	ifMatch := w.change.Version
+// ifMatch is the version that the request depends on, "" for any.
+func (w *row) ifMatch() string {
 	if w.noIfMatch.Load() {
-		ifMatch = ""
+		return ""
 	}
-	endpoint := w.endpoint()
+	return w.change.Version
+}
+
+func (w *row) send(ctx context.Context, body []byte) (*scim.Response, error) {
+	endpoint, ifMatch := w.endpoint(), w.ifMatch()
 	switch writeMethod(&w.change) {
 	case http.MethodPost:
 		return w.Client.Create(ctx, endpoint, body)

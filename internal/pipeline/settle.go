@@ -45,6 +45,7 @@ func (w *row) await(ctx context.Context) error {
 
 // sleep waits, unless the run is stopped.
 func (r *run) sleep(ctx context.Context, d time.Duration) error {
+	defer r.bulk.away()()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

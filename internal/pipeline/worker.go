@@ -28,10 +28,32 @@ func (r *run) work(ctx context.Context, keyed <-chan *task) {
 			}
 		}
 		if ok {
+			r.bulk.take(t)
+			r.start(ctx, t)
+			r.bulk.rest()
+		}
+	}
+	r.bulk.end()
+	r.workOffParked(ctx)
+	r.bulk.leave()
+}
+
+// release starts rows that have waited for another one, beside the others as
+// far as there are goroutines to spare: one row may release thousands.
+func (r *run) release(ctx context.Context, tasks []*task) {
+	for _, t := range tasks {
+		select {
+		case r.spare <- struct{}{}:
+			r.bulk.enter()
+			r.crew.Go(func() {
+				r.start(ctx, t)
+				r.bulk.leave()
+				<-r.spare
+			})
+		default:
 			r.start(ctx, t)
 		}
 	}
-	r.workOffParked(ctx)
 }
 
 // start carries a row out, unless it has to wait for another one.
@@ -75,9 +97,7 @@ func (r *run) finish(ctx context.Context, w *row) {
 	if !r.seconds.defers(w, result) {
 		r.deliver(ctx, w, result)
 	}
-	for _, t := range released {
-		r.start(ctx, t)
-	}
+	r.release(ctx, released)
 }
 
 // watch stops a run whose directory fails row after row: what cannot be served
@@ -284,6 +304,7 @@ func (w *row) announce() *Result {
 		w.turnedOff.Add(1)
 	}
 	w.writes.add(&w.change)
+	w.announceBulk()
 	w.seen()
 	w.result.Names = w.nameIDs(w.result.Names)
 	w.managers.note(w)

@@ -221,6 +221,9 @@ func (r *Review) totals(s *Summary) []string {
 	if s.Lookup != "" {
 		lines = append(lines, s.Lookup)
 	}
+	if s.Bulk != "" {
+		lines = append(lines, s.Bulk)
+	}
 	return lines
 }
 

@@ -31,6 +31,7 @@ type Summary struct {
 	Writes   *Writes        `json:"writes,omitempty"`
 	Expected *Expected      `json:"expected,omitempty"` // of a plan that writes
 	Lookup   string         `json:"lookup,omitempty"`
+	Bulk     string         `json:"bulk,omitempty"`
 	Warnings []string       `json:"warnings"`
 	Files    []ManifestFile `json:"files,omitempty"` // of an export
 	Grade    string         `json:"grade,omitempty"` // of an export's completeness
@@ -232,6 +233,9 @@ func (s *Summary) WriteText(out io.Writer, files *Files) error {
 	writeRequests(&b, &s.Requests)
 	if s.Lookup != "" {
 		fmt.Fprintf(&b, "%s\n", s.Lookup)
+	}
+	if s.Bulk != "" {
+		fmt.Fprintf(&b, "%s\n", s.Bulk)
 	}
 	for _, w := range s.Warnings {
 		if !slices.Contains(s.Told, w) {

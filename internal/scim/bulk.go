@@ -20,6 +20,10 @@ const (
 	BulkOverhead = len(bulkRequestStart) + len(bulkRequestEnd)
 )
 
+// mostBulkThrottles is after how many 429s in a row a bulk request is given up:
+// a server that counts its operations may never grant so many.
+const mostBulkThrottles = 3
+
 // What is wrong with one result of a bulk answer.
 var (
 	errNotListed = errors.New("the answer to the bulk request does not tell what became of it")
@@ -143,11 +147,12 @@ func (c *Client) Bulk(ctx context.Context, ops []*BulkOperation) ([]BulkResult, 
 	}
 	body := append([]byte(bulkRequestStart), bytes.Join(texts, []byte(","))...)
 	resp, err := c.do(ctx, &call{
-		method:   http.MethodPost,
-		endpoint: bulkEndpoint,
-		path:     c.casePath(string(bulkEndpoint)),
-		body:     append(body, bulkRequestEnd...),
-		receive:  receiveBulk,
+		method:    http.MethodPost,
+		endpoint:  bulkEndpoint,
+		path:      c.casePath(string(bulkEndpoint)),
+		body:      append(body, bulkRequestEnd...),
+		receive:   receiveBulk,
+		throttles: mostBulkThrottles,
 	})
 	if err != nil {
 		return nil, err
@@ -263,7 +268,7 @@ func (op *BulkOperation) result(a bulkAnswer, resp *Response) BulkResult {
 	if a.status == http.StatusAccepted {
 		return BulkResult{Err: op.fault(&Error{Status: a.status, Err: errAccepted}, resp)}
 	}
-	done := &Response{Status: a.status, Attempts: resp.Attempts, CorrelationID: resp.CorrelationID, Date: resp.Date, Quota: resp.Quota}
+	done := &Response{Status: a.status, Attempts: resp.Attempts, CorrelationID: resp.CorrelationID, Date: resp.Date, Quota: resp.Quota, Took: resp.Took}
 	if r, err := ParseResource(a.response); err == nil {
 		done.Resource = r
 	}
@@ -305,8 +310,8 @@ func (op *BulkOperation) fault(e *Error, resp *Response) *Error {
 	return e
 }
 
-// WithBulk is an error of a whole bulk request as one of its operations met it.
-func (op *BulkOperation) WithBulk(failed *Error) *Error {
+// ErrorOf is an error of a whole bulk request, as the operation met it.
+func (op *BulkOperation) ErrorOf(failed *Error) *Error {
 	e := *failed
 	e.Method, e.Path, e.IfMatch = op.method, op.path, op.ifMatch
 	return &e

@@ -22,6 +22,7 @@ type call struct {
 	ifMatch     string
 	ifNoneMatch string
 	read        bool // changes nothing
+	throttles   int  // give up after so many 429s; 0 is the client's own number
 	oversized   bool // the page is larger than the provider is known to grant
 	// receive makes a response of a good answer's body. It may be called once
 	// an attempt.
@@ -41,7 +42,7 @@ const (
 // do is the one way in which requests leave. It sends a call as often as that
 // is safe and of use, always with the same bytes.
 func (c *Client) do(ctx context.Context, k *call) (*Response, error) {
-	t := &trial{}
+	t := &trial{mostThrottles: k.throttles}
 	var delay time.Duration
 	for {
 		resp, fault := c.attempt(ctx, k, t, delay)
@@ -133,6 +134,7 @@ func (c *Client) exchange(ctx context.Context, k *call, t *trial) (*Response, *E
 	if err != nil {
 		return nil, c.fault(k, t, &Error{Unsent: true, Err: err})
 	}
+	sent := time.Now()
 	answer, err := c.http.Do(req)
 	c.count(k.method, t, w)
 	if err != nil {
@@ -143,6 +145,9 @@ func (c *Client) exchange(ctx context.Context, k *call, t *trial) (*Response, *E
 	resp, fault := c.accept(k, t, answer)
 	if fault != nil && fault.Err != nil {
 		fault.Err = c.cause(ctx, timed, fault.Err)
+	}
+	if resp != nil {
+		resp.Took = time.Since(sent)
 	}
 	return resp, fault
 }

@@ -36,6 +36,8 @@ type Response struct {
 	CorrelationID string
 	// Date is the server's clock, zero where it sent none.
 	Date time.Time
+	// Took is the time from sending the request to the end of the answer.
+	Took time.Duration
 	// ETag is the header as it came; it differs from meta.version on some
 	// servers.
 	ETag string

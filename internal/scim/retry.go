@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -33,6 +34,8 @@ type trial struct {
 	throttles int
 	charged   int // retries taken from the budget
 
+	mostThrottles int // 0 is what patience allows
+
 	authorization string // the header that was sent last
 	renewed       bool   // the credentials were refused once
 }
@@ -54,7 +57,7 @@ func (t *trial) next(e *Error, p patience, chance float64) (wait time.Duration, 
 	switch {
 	case e.Throttled():
 		t.throttles++
-		return 0, t.throttles < throttleFactor*p.maxAttempts
+		return 0, t.throttles < cmp.Or(t.mostThrottles, throttleFactor*p.maxAttempts)
 	case !repeatable(e):
 		return 0, false
 	}
