@@ -74,10 +74,9 @@ func NewFiles(dir string, in *rows.Reader, state *journal.State, results bool) (
 	if !results {
 		return f, nil
 	}
-	path := filepath.Join(dir, ResultsFile)
-	_, err := os.Stat(path)
-	fresh := errors.Is(err, os.ErrNotExist)
-	if f.results, err = appendTo(path); err != nil {
+	fresh := !begun(f.ResultsPath())
+	var err error
+	if f.results, err = appendTo(f.ResultsPath()); err != nil {
 		return nil, err
 	}
 	f.out = bufio.NewWriter(f.results)
@@ -88,6 +87,13 @@ func NewFiles(dir string, in *rows.Reader, state *journal.State, results bool) (
 		}
 	}
 	return f, nil
+}
+
+// begun says whether a file has its header. One that was made and never written
+// to is left by a session that died early.
+func begun(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0
 }
 
 // clear takes away what an older run has left in the directory.
@@ -239,7 +245,7 @@ func (f *Files) keepResults(logged func(line string) bool) error {
 }
 
 func (f *Files) keepRejects(logged func(line string) bool) error {
-	f.earlier = true
+	f.earlier = begun(f.RejectsPath())
 	err := filterCSV(f.RejectsPath(), f.format.Delimiter(), func(record []string) bool {
 		at := len(record) - len(rejectColumns)
 		if at < 0 || !logged(record[at]) {
@@ -250,7 +256,7 @@ func (f *Files) keepRejects(logged func(line string) bool) error {
 		return true
 	})
 	if errors.Is(err, os.ErrNotExist) {
-		f.earlier, err = false, nil
+		err = nil
 	}
 	return err
 }

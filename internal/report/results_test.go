@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"encoding/csv"
 	"os"
 	"path/filepath"
@@ -143,6 +144,42 @@ func TestResumeKeepsWhatTheLogHolds(t *testing.T) {
 				t.Errorf("rejects:\n%s", got)
 			}
 		})
+	}
+}
+
+// TestResumeOfEmptyFiles: a session may die when it has made its files and
+// written nothing to them, not even the header.
+func TestResumeOfEmptyFiles(t *testing.T) {
+	dir := t.TempDir()
+	in, people := input(t, "in.csv", threePeople)
+	log, err := journal.Create(dir, journal.Header{Run: "r", Command: "import"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	state, err := journal.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{ResultsFile, "rejects.csv"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := NewFiles(dir, in, state, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Record(rejected(people[0], "why")), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := records(t, f.ResultsPath(), ','); len(got) != 2 || got[0][0] != "line" {
+		t.Errorf("results.csv: %q", got)
+	}
+	if got := records(t, f.RejectsPath(), ';'); len(got) != 2 || got[0][0] != "name" {
+		t.Errorf("rejects.csv: %q", got)
 	}
 }
 
