@@ -3,19 +3,22 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"scimbulk/internal/journal"
 	"scimbulk/internal/mapping"
@@ -38,6 +41,7 @@ type exportOptions struct {
 	inactive   string
 	pageSize   string
 	mapping    string
+	bom        bool
 }
 
 func newExport(s streams) *cobra.Command {
@@ -47,8 +51,15 @@ func newExport(s streams) *cobra.Command {
 		Short: "Write the directory into files",
 		Long: `export reads users or groups page by page, several pages at a time, and writes
 them to one file; all writes users, groups and memberships into a directory. A
-file is whole or not there. Every resource stands in it once, the totals are
-read again at the end, and an export with gaps says so and exits with 3.
+file is whole or not there, and an export that was interrupted goes on with
+scimbulk resume. Every resource stands in it once. The manifest beside it grades
+how complete it is:
+
+  A  pages in an order that was checked, each beginning with the resource that the
+     one before ended with, and the same totals before and after: everybody who
+     was there all the time, unchanged, is in the file once
+  B  totals agree, but the order of the pages is not proven
+  C  something does not agree; the gaps are listed, and the exit code is 3
 
 The columns of a CSV file are SCIM paths, so that it can be imported again.`,
 		Example: `  scimbulk export users --out users.csv --sandbox
@@ -61,7 +72,11 @@ The columns of a CSV file are SCIM paths, so that it can be imported again.`,
 			return o.execute(cmd.Context(), s)
 		},
 	}
-	f := cmd.Flags()
+	o.bind(cmd.Flags())
+	return cmd
+}
+
+func (o *exportOptions) bind(f *pflag.FlagSet) {
 	o.target.bind(f)
 	o.run.bind(f)
 	f.StringVarP(&o.out, "out", "o", "", "`PATH` to write to; a directory for all; - is standard output (default: users.csv, groups.csv, directory)")
@@ -72,7 +87,7 @@ The columns of a CSV file are SCIM paths, so that it can be imported again.`,
 	f.StringVar(&o.filter, "filter", "", "SCIM `filter`, such as 'userType eq \"Employee\"'")
 	f.StringVar(&o.inactive, "inactive", pipeline.InactiveInclude, "inactive people: include, exclude or only")
 	f.StringVar(&o.pageSize, "page-size", "auto", "`resources` a page, or auto")
-	return cmd
+	f.BoolVar(&o.bom, "bom", false, "begin a CSV file with a byte order mark, by which Excel knows UTF-8")
 }
 
 func (o *exportOptions) validate() error {
@@ -85,6 +100,12 @@ func (o *exportOptions) validate() error {
 	}
 	if _, err := o.page(); err != nil {
 		problems = append(problems, err)
+	}
+	if err := o.checkExtension(); err != nil {
+		problems = append(problems, err)
+	}
+	if o.bom && o.fileFormat() != pipeline.FormatCSV {
+		problems = append(problems, usagef("--bom goes with CSV files: JSON has none (RFC 8259 section 8.1)"))
 	}
 	if o.filter != "" {
 		if _, err := scim.ParseFilter(o.filter); err != nil {
@@ -115,15 +136,19 @@ func (o *exportOptions) page() (int, error) {
 	return n, nil
 }
 
-// exportRun is an export under way.
+// exportRun is one session of an export.
 type exportRun struct {
 	*exportOptions
 	s        streams
 	dir      *directory
 	meter    *pipeline.Meter
 	manifest report.Manifest
-	runDir   string
-	log      *journal.Log
+	config   *pipeline.Config // what the directory says of its listings, once asked
+
+	runDir string
+	log    *journal.Log
+	state  *journal.State // of earlier sessions, nil for a new run
+	pages  []*pipeline.Pages
 }
 
 func (o *exportOptions) execute(ctx context.Context, s streams) error {
@@ -134,42 +159,77 @@ func (o *exportOptions) execute(ctx context.Context, s streams) error {
 		return err
 	}
 	o.fillIn()
-	if o.kind != "all" {
-		if err := checkOut("--out", o.out); err != nil {
+	return (&exportRun{exportOptions: o, s: s}).execute(ctx)
+}
+
+func (x *exportRun) execute(ctx context.Context) (err error) {
+	if x.kind != "all" {
+		if err := checkOut("--out", x.out); err != nil {
 			return err
 		}
 	}
-	dir, err := o.target.open()
-	if err != nil {
+	if x.dir, err = x.target.open(); err != nil {
 		return err
 	}
-	defer dir.close()
-	ctx, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM) // there is nothing to drain
+	defer x.dir.close()
+	take, work, release := twoStops(ctx, x.s.err, "pages")
 	defer release()
-	x := &exportRun{exportOptions: o, s: s, dir: dir, meter: &pipeline.Meter{}}
-	x.manifest = report.Manifest{Target: dir.name, Provider: dir.profile.Name, Started: time.Now().UTC()}
+	x.meter = &pipeline.Meter{}
+	x.manifest = report.Manifest{Target: x.dir.name, Provider: x.dir.profile.Name, Started: time.Now().UTC()}
 	if err := x.begin(); err != nil {
 		return err
 	}
-	progress := report.StartProgress(o.run.progressMode(s), s.err, x.meter, o.kind)
-	err = x.write(ctx)
+	progress := report.StartProgress(x.run.progressMode(x.s), x.s.err, x.meter, x.kind)
+	err = x.write(take, work)
 	progress.Stop()
-	if ctx.Err() != nil {
+	if take.Err() != nil && err != nil {
 		err = fmt.Errorf("%w: no file was written", pipeline.ErrInterrupted)
 	}
 	return x.finish(err)
 }
 
-// begin makes the run's directory with its log.
+// begin makes the run's directory with its log, or sees that a run can go on.
 func (x *exportRun) begin() (err error) {
+	header := journal.Header{
+		Command: "export", Args: x.args(), Target: x.dir.name, Provider: x.dir.profile.Name, Started: x.manifest.Started,
+	}
+	if x.mapping != "" {
+		if header.Mapping, err = digest(x.mapping); err != nil {
+			return err
+		}
+	}
+	if x.state != nil {
+		x.manifest.Started = x.state.Header.Started
+		return unchanged(x.state.Header, header)
+	}
 	if x.runDir, err = newRunDir(x.run.dir, "export"); err != nil {
 		return err
 	}
-	x.log, err = journal.Create(x.runDir, journal.Header{
-		Run: filepath.Base(x.runDir), Command: "export", Args: append([]string{"export", x.kind, "--out=" + absoluteOut(x.out)}, x.target.args()...),
-		Target: x.dir.name, Provider: x.dir.profile.Name, Started: x.manifest.Started,
-	})
+	header.Run = filepath.Base(x.runDir)
+	x.log, err = journal.Create(x.runDir, header)
 	return err
+}
+
+// args is the command line that makes the same export from any folder.
+func (x *exportRun) args() []string {
+	o := *x.exportOptions
+	o.out, o.mapping = absoluteOut(o.out), absolute(o.mapping)
+	fresh, now := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&exportOptions{}).bind(fresh)
+	probe := &exportOptions{}
+	probe.bind(now)
+	*probe = o // the flags read their values from here
+	args := []string{"export", o.kind}
+	now.VisitAll(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			value = strings.Join(list.GetSlice(), ",")
+		}
+		if !notResumed[f.Name] && f.Value.String() != fresh.Lookup(f.Name).Value.String() {
+			args = append(args, "--"+f.Name+"="+value)
+		}
+	})
+	return append(args, o.target.args()...)
 }
 
 func absoluteOut(path string) string {
@@ -179,13 +239,69 @@ func absoluteOut(path string) string {
 	return absolute(path)
 }
 
+// resumeExport goes on with an interrupted export.
+func resumeExport(ctx context.Context, s streams, dir string, log *journal.Log, state *journal.State, session *importOptions, changed *pflag.FlagSet) error {
+	h := state.Header
+	o := &exportOptions{}
+	flags := pflag.NewFlagSet("resume", pflag.ContinueOnError)
+	o.bind(flags)
+	err := errors.New("it names no kind of resource")
+	if len(h.Args) >= 2 {
+		o.kind = h.Args[1]
+		err = flags.Parse(h.Args[2:])
+	}
+	switch {
+	case err != nil:
+		err = fmt.Errorf("the command line in the log cannot be read: %w", err)
+	case o.out == "-":
+		err = errors.New("an export to standard output cannot be gone on with: start it anew")
+	default:
+		o.run = session.run
+		takeOver(&o.target, session, changed)
+		err = o.validate()
+	}
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	o.fillIn()
+	x := &exportRun{exportOptions: o, s: s, runDir: dir, log: log, state: state}
+	return errors.Join(x.execute(ctx), log.Close())
+}
+
 // fileFormat is the format that is given, else that of the extension of --out.
 func (o *exportOptions) fileFormat() string {
-	bare := strings.TrimSuffix(strings.TrimSuffix(o.out, ".gz"), ".zst")
-	if ext := filepath.Ext(bare); o.format == "" && (ext == ".jsonl" || ext == ".ndjson") {
+	if ext := o.extension(); o.format == "" && (ext == ".jsonl" || ext == ".ndjson") {
 		return pipeline.FormatJSONL
 	}
 	return cmp.Or(o.format, pipeline.FormatCSV)
+}
+
+// extension is that of --out, without those of compression.
+func (o *exportOptions) extension() string {
+	return strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(o.out, ".gz"), ".zst")))
+}
+
+// checkExtension refuses a name that promises another format than is written.
+func (o *exportOptions) checkExtension() error {
+	if o.kind == "all" || o.out == "" || o.out == "-" {
+		return nil
+	}
+	bare := strings.TrimSuffix(o.out, filepath.Ext(o.out))
+	switch ext := o.extension(); ext {
+	case ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".parquet", ".pdf", ".zip", ".bz2", ".xz":
+		return usagef("--out %s: %s files cannot be written; spreadsheet programs open CSV: --out %s.csv --bom", o.out, ext, bare)
+	case "", ".csv", ".txt", ".jsonl", ".ndjson":
+		return nil
+	case ".json":
+		if o.format == "" {
+			return usagef("--out %s: one JSON document is not written, but one a line: --out %s.jsonl", o.out, bare)
+		}
+	default:
+		if o.format == "" {
+			return usagef("--out %s: %s says nothing of the format: add --format csv or --format jsonl", o.out, ext)
+		}
+	}
+	return nil
 }
 
 // fillIn settles the output path and the format.
@@ -199,33 +315,37 @@ func (o *exportOptions) fillIn() {
 	}
 }
 
-func (x *exportRun) write(ctx context.Context) error {
+func (x *exportRun) write(take, work context.Context) error {
 	switch x.kind {
 	case "users":
-		return x.dump(ctx, "User", x.out, nil)
+		return x.dump(take, work, "User", x.out, nil)
 	case "groups":
-		return x.dump(ctx, "Group", x.out, nil)
+		return x.dump(take, work, "Group", x.out, nil)
 	}
 	if err := os.MkdirAll(x.out, 0o700); err != nil {
 		return err
 	}
-	m := pipeline.NewMemberships()
-	if err := x.dump(ctx, "User", filepath.Join(x.out, "users."+x.format), m.User); err != nil {
+	m, err := pipeline.NewMemberships()
+	if err != nil {
 		return err
 	}
-	if err := x.dump(ctx, "Group", filepath.Join(x.out, "groups."+x.format), m.Group); err != nil {
+	defer m.Close()
+	if err := x.dump(take, work, "User", filepath.Join(x.out, "users."+x.format), m.User); err != nil {
+		return err
+	}
+	if err := x.dump(take, work, "Group", filepath.Join(x.out, "groups."+x.format), m.Group); err != nil {
 		return err
 	}
 	d, err := m.WriteTo(filepath.Join(x.out, "memberships.csv"), x.s.out)
 	if err != nil {
 		return err
 	}
-	x.manifest.Add("membership", d)
+	x.manifest.Add(report.KindMembership, d)
 	return nil
 }
 
-func (x *exportRun) dump(ctx context.Context, resource, path string, each func(scim.Object) error) error {
-	schema, err := x.dir.schema(ctx, resource)
+func (x *exportRun) dump(take, work context.Context, resource, path string, each func(scim.Object) error) error {
+	schema, err := x.look(take, resource)
 	if err != nil {
 		return err
 	}
@@ -241,7 +361,7 @@ func (x *exportRun) dump(ctx context.Context, resource, path string, each func(s
 	e := &pipeline.Export{
 		Client: x.dir.client, Profile: x.dir.profile, Endpoint: pipeline.Endpoint(resource),
 		Filter: x.filter, Attributes: fullPaths(x.attributes), ExcludedAttributes: fullPaths(x.excluded), Inactive: x.inactive,
-		PageSize: page, Workers: x.dir.workers, Meter: x.meter,
+		PageSize: page, Workers: x.dir.workers, Meter: x.meter, Thorough: true, Config: *x.config,
 	}
 	lost := "no column can hold %s; --format jsonl keeps everything"
 	if x.mapping != "" {
@@ -250,7 +370,11 @@ func (x *exportRun) dump(ctx context.Context, resource, path string, each func(s
 			return err
 		}
 	}
-	d, err := e.WriteTo(ctx, path, x.format, schema, x.s.out, each)
+	if err := x.keepPages(e, resource); err != nil {
+		return err
+	}
+	f := pipeline.File{Path: path, Format: x.format, BOM: x.bom, Schema: schema, Stdout: x.s.out}
+	d, err := e.WriteTo(take, work, f, each)
 	if err != nil {
 		return fmt.Errorf("exporting %s: %w", e.Endpoint, err)
 	}
@@ -259,6 +383,98 @@ func (x *exportRun) dump(ctx context.Context, resource, path string, each func(s
 		fmt.Fprintf(x.s.err, "%s: "+lost+"\n", path, strings.Join(d.Lost, ", "))
 	}
 	return nil
+}
+
+// look asks the directory for its schemas and, at the same time, for what it can
+// do.
+func (x *exportRun) look(ctx context.Context, resource string) (schema *scim.ResourceSchema, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		schema, err = x.dir.schema(ctx, resource)
+		return err
+	})
+	if x.config == nil {
+		x.config = &pipeline.Config{}
+		g.Go(func() (err error) {
+			*x.config, err = x.dir.listings(ctx)
+			return err
+		})
+	}
+	return schema, g.Wait()
+}
+
+// listings is what the directory says of its listings; nothing where it does not
+// say.
+func (d *directory) listings(ctx context.Context) (c pipeline.Config, err error) {
+	resp, err := d.client.ServiceProviderConfig(ctx, "")
+	var failed *scim.Error
+	switch {
+	case errors.As(err, &failed) && failed.Status >= 200 && failed.Status != http.StatusUnauthorized:
+		return c, nil
+	case err != nil:
+		return c, fmt.Errorf("asking %s what it can do: %w", d.name, err)
+	}
+	said, err := scim.DecodeObject(resp.Resource.Raw)
+	if err != nil {
+		return c, nil
+	}
+	return pipeline.ReadConfig(said), nil
+}
+
+// pageNote is what the log holds of pages that were read.
+type pageNote struct {
+	Of string `json:"of"`
+	pipeline.Mark
+}
+
+const notePage = "page"
+
+// keepPages keeps the pages of an export in the run's directory, and takes over
+// those of earlier sessions. What goes to standard output cannot be gone on with,
+// and is kept nowhere.
+func (x *exportRun) keepPages(e *pipeline.Export, resource string) (err error) {
+	if x.out == "-" {
+		return nil
+	}
+	marks, err := x.marks(resource)
+	if err != nil {
+		return err
+	}
+	if e.Pages, err = pipeline.OpenPages(x.pagesPath(resource), marks); err != nil {
+		return err
+	}
+	x.pages = append(x.pages, e.Pages)
+	e.Note = func(m pipeline.Mark) error { return x.log.Note(notePage, pageNote{Of: resource, Mark: m}) }
+	return nil
+}
+
+func (x *exportRun) pagesPath(resource string) string {
+	return filepath.Join(x.runDir, strings.ToLower(resource)+"s.pages")
+}
+
+// marks are those of earlier sessions. A session that found less in the file
+// than the log had noted began again from there, and so do the marks.
+func (x *exportRun) marks(resource string) (marks []pipeline.Mark, err error) {
+	if x.state == nil {
+		return nil, nil
+	}
+	for kind, value := range x.state.Notes() {
+		var n pageNote
+		if kind != notePage {
+			continue
+		}
+		if err := json.Unmarshal(value, &n); err != nil {
+			return nil, fmt.Errorf("the log of %s notes a page that cannot be read: %w", filepath.Base(x.runDir), err)
+		}
+		if n.Of != resource {
+			continue
+		}
+		for len(marks) > 0 && marks[len(marks)-1].Bytes >= n.Bytes {
+			marks = marks[:len(marks)-1]
+		}
+		marks = append(marks, n.Mark)
+	}
+	return marks, nil
 }
 
 // checkPaths sees that the attributes asked for are there: a directory answers
@@ -322,7 +538,7 @@ func fullPaths(paths []string) []string {
 // finish writes the manifest beside the data and the summary of the run, tells
 // what was read, and how complete that is.
 func (x *exportRun) finish(failed error) error {
-	x.manifest.Finish(x.dir.client.Stats().Total)
+	x.manifest.Finish(x.requests().Total)
 	if failed == nil {
 		failed = x.saveManifest()
 	}
@@ -331,17 +547,66 @@ func (x *exportRun) finish(failed error) error {
 	}
 	summary := x.summary(failed)
 	code := exitCode(failed)
+	finished := code == exitDone || code == exitIncomplete
 	err := errors.Join(
-		x.log.Finish(journal.Summary{Finished: code == exitDone || code == exitIncomplete, Exit: code, Read: summary.Rows.Read}),
-		x.log.Close(), summary.Save(x.runDir))
-	if x.run.json {
+		x.letGo(finished), summary.Save(x.runDir), x.log.Done(nil, x.stats()),
+		x.log.Finish(journal.Summary{Finished: finished, Exit: code, Read: summary.Rows.Read}), x.log.Close())
+	switch {
+	case x.run.json:
 		b, encodeErr := summary.Encode()
 		_, writeErr := x.s.out.Write(b)
 		err = errors.Join(err, encodeErr, writeErr)
-	} else if !x.run.quiet && len(x.manifest.Files) > 0 {
+	case finished && !x.run.quiet:
 		x.manifest.WriteText(x.talk())
+	case !finished && !x.run.quiet:
+		x.tellHowToGoOn()
 	}
 	return errors.Join(failed, err)
+}
+
+// letGo closes the pages, and deletes those that nobody needs any more.
+func (x *exportRun) letGo(finished bool) error {
+	var err error
+	for _, p := range x.pages {
+		err = errors.Join(err, p.Close())
+	}
+	for _, resource := range []string{"User", "Group"} {
+		if !finished {
+			break
+		}
+		if removed := os.Remove(x.pagesPath(resource)); !errors.Is(removed, fs.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}
+	return err
+}
+
+func (x *exportRun) tellHowToGoOn() {
+	switch {
+	case x.out == "-":
+		fmt.Fprintln(x.s.err, "an export to standard output cannot be gone on with")
+		return
+	case len(x.pages) == 0:
+		return // nothing was read
+	}
+	fmt.Fprintf(x.s.err, "what was read is kept; go on with: scimbulk resume %s\n", x.runDir)
+}
+
+// stats are the requests of this session, and requests those of all.
+func (x *exportRun) stats() journal.Stats {
+	q := x.dir.client.Stats()
+	return journal.Stats{GET: q.GET, POST: q.POST, Retried: q.Retried, Throttled: q.Throttled, Seconds: x.manifest.Seconds}
+}
+
+func (x *exportRun) requests() report.Requests {
+	q := x.dir.client.Stats()
+	r := report.Requests{GET: q.GET, POST: q.POST, Total: q.Total, Retried: q.Retried, Throttled: q.Throttled}
+	if x.state != nil {
+		earlier := x.state.Stats()
+		r.GET, r.POST, r.Total = r.GET+earlier.GET, r.POST+earlier.POST, r.Total+earlier.GET+earlier.POST
+		r.Retried, r.Throttled = r.Retried+earlier.Retried, r.Throttled+earlier.Throttled
+	}
+	return r
 }
 
 // talk is where people are spoken to: not in the midst of data.
@@ -370,8 +635,7 @@ func (x *exportRun) summary(failed error) *report.Summary {
 	for _, f := range x.manifest.Files {
 		s.Rows.Read += f.Resources
 	}
-	q := x.dir.client.Stats()
-	s.Requests = report.Requests{GET: q.GET, POST: q.POST, Total: q.Total, Retried: q.Retried, Throttled: q.Throttled}
+	s.Requests = x.requests()
 	if failed != nil {
 		s.Error = failed.Error()
 	}

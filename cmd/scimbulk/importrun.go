@@ -68,7 +68,7 @@ func (r *importRun) execute(ctx context.Context) (err error) {
 	if r.limits, err = r.importOptions.limits(); err != nil {
 		return err
 	}
-	take, work, release := twoStops(ctx, r.s.err)
+	take, work, release := twoStops(ctx, r.s.err, "rows")
 	defer release()
 	for _, step := range []func(context.Context) error{
 		r.choose,

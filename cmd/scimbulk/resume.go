@@ -109,6 +109,9 @@ func resume(ctx context.Context, s streams, run string, changed *pflag.FlagSet, 
 	if state.Finished {
 		return errors.Join(log.Close(), finished(s, dir, state.Exit, session.run.json))
 	}
+	if state.Header.Command == "export" {
+		return resumeExport(ctx, s, dir, log, state, session, changed)
+	}
 	o, err := optionsOf(state.Header, session, changed)
 	if err != nil {
 		return errors.Join(err, log.Close())
@@ -159,14 +162,9 @@ func optionsOf(h journal.Header, session *importOptions, changed *pflag.FlagSet)
 		return nil, fmt.Errorf("the command line in the log cannot be read: %w", err)
 	}
 	o.input, o.run = h.Args[1], session.run
+	takeOver(&o.target, session, changed)
 	changed.Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "token-file":
-			o.target.tokenFile = session.target.tokenFile
-		case "workers":
-			o.target.workers = session.target.workers
-		case "rate":
-			o.target.rate = session.target.rate
 		case "max-duration":
 			o.maxDuration = session.maxDuration
 		case "max-errors":
@@ -178,21 +176,43 @@ func optionsOf(h journal.Header, session *importOptions, changed *pflag.FlagSet)
 	return o, nil
 }
 
+// takeOver sets what this session says of pace and credentials.
+func takeOver(t *targetOptions, session *importOptions, changed *pflag.FlagSet) {
+	changed.Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "token-file":
+			t.tokenFile = session.target.tokenFile
+		case "workers":
+			t.workers = session.target.workers
+		case "rate":
+			t.rate = session.target.rate
+		}
+	})
+}
+
 // unchanged refuses to go on with a run whose input, mapping or target is not
 // what it was.
 func (r *importRun) unchanged() error {
-	was, is := r.state.Header, r.header
+	err := unchanged(r.state.Header, r.header)
+	r.header.Started = r.state.Header.Started
+	return err
+}
+
+func unchanged(was, is journal.Header) error {
 	var problems []error
 	differ := func(what string, a, b *journal.Digest) {
-		if (a == nil) != (b == nil) || a != nil && a.SHA256 != b.SHA256 {
-			problems = append(problems, fmt.Errorf("the %s has changed since the run began: bring the old one back, or start a new run", what))
+		switch {
+		case a == nil && b == nil:
+		case b != nil && a == nil, b == nil:
+			problems = append(problems, fmt.Errorf("the run was begun with another %s", what))
+		case a.SHA256 != b.SHA256:
+			problems = append(problems, fmt.Errorf("the %s %s has changed since the run began: bring the old one back, or start a new run", what, b.Path))
 		}
 	}
-	differ("input "+is.Input.Path, was.Input, is.Input)
-	differ("mapping "+r.importOptions.mapping, was.Mapping, is.Mapping)
+	differ("input", was.Input, is.Input)
+	differ("mapping", was.Mapping, is.Mapping)
 	if was.Target != is.Target || was.Provider != is.Provider {
 		problems = append(problems, fmt.Errorf("the run was begun against %s (%s), not %s (%s)", was.Target, was.Provider, is.Target, is.Provider))
 	}
-	r.header.Started = was.Started
 	return errors.Join(problems...)
 }

@@ -82,7 +82,7 @@ func latestRun() (string, error) {
 	slices.SortFunc(logs, func(a, b string) int { return changed[b].Compare(changed[a]) })
 	for _, log := range logs {
 		state, err := journal.Read(filepath.Dir(log))
-		if err == nil && !state.Finished && state.Header.Command != "export" {
+		if err == nil && !state.Finished {
 			return filepath.Dir(log), nil
 		}
 	}

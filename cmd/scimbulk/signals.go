@@ -12,9 +12,9 @@ import (
 )
 
 // twoStops gives a run its two contexts. The first signal ends take: no more
-// rows are begun, those in hand are finished. The second ends work: requests
+// rows, or pages, are begun, those in hand are finished. The second ends work: requests
 // are broken off. release must be called when the run is over.
-func twoStops(ctx context.Context, talk io.Writer) (take, work context.Context, release func()) {
+func twoStops(ctx context.Context, talk io.Writer, items string) (take, work context.Context, release func()) {
 	work, breakOff := context.WithCancel(ctx)
 	take, drain := context.WithCancelCause(work)
 	signals := make(chan os.Signal, 2)
@@ -28,7 +28,7 @@ func twoStops(ctx context.Context, talk io.Writer) (take, work context.Context, 
 				return
 			}
 			if presses == 1 {
-				fmt.Fprintln(talk, "\nstopping: the rows in hand are being finished; once more breaks them off")
+				fmt.Fprintf(talk, "\nstopping: the %s in hand are being finished; once more breaks them off\n", items)
 				drain(pipeline.ErrInterrupted)
 			} else {
 				breakOff()

@@ -1,14 +1,11 @@
 package pipeline
 
 import (
-	"bufio"
 	"context"
 	"encoding/csv"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+
+	"github.com/go-json-experiment/json"
 
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/rows"
@@ -46,120 +43,153 @@ type learner interface {
 	Learn(scim.Object) // each resource, after Add and before Cells
 }
 
-// WriteTo reads the directory and writes the file at path (- is stdout), in the
-// given format. A file with gaps is written too: the listing tells. each, if
-// not nil, sees every resource.
-func (e *Export) WriteTo(ctx context.Context, path, format string, schema *scim.ResourceSchema, stdout io.Writer, each func(scim.Object) error) (*Dump, error) {
-	spool, err := newSpool(path)
-	if err != nil {
-		return nil, err
+// File is what an export writes.
+type File struct {
+	Path   string // - is standard output
+	Format string // FormatCSV or FormatJSONL
+	BOM    bool   // before CSV, for programs that else take it for another encoding
+	Schema *scim.ResourceSchema
+	Stdout io.Writer
+}
+
+// WriteTo reads the directory and writes a file. A file with gaps is written
+// too: the listing tells. each, if not nil, sees every resource, in each version
+// that was read. When take is done, no further pages are read; what was read is
+// in the pages, and the error is take's cause.
+func (e *Export) WriteTo(take, ctx context.Context, f File, each func(scim.Object) error) (*Dump, error) {
+	pages := e.Pages
+	if pages == nil {
+		var err error
+		if pages, err = NewPages(""); err != nil {
+			return nil, err
+		}
+		defer pages.Close() // nobody misses it
 	}
-	defer spool.discard()
 	columns := e.Layout
 	if columns == nil {
-		columns = mapping.NewColumns(schema)
+		columns = mapping.NewColumns(f.Schema)
 	}
-	var kept int64
-	listing, err := e.Run(ctx, func(r scim.Resource) error {
-		object, err := e.inspect(r)
-		if object == nil || err != nil {
-			return err
-		}
-		if format == FormatCSV {
-			columns.Add(object)
-		}
-		if each != nil {
-			if err := each(object); err != nil {
-				return err
+	x := newListing(e, pages)
+	if f.Format == FormatCSV || each != nil {
+		x.see = func(o scim.Object) error {
+			if f.Format == FormatCSV {
+				columns.Add(o)
 			}
+			if each != nil {
+				return each(o)
+			}
+			return nil
 		}
-		kept++
-		return spool.add(r.Raw)
-	})
+	}
+	if err := x.restore(); err != nil {
+		return nil, err
+	}
+	listing, err := x.run(take, ctx)
 	if err != nil {
 		return nil, err
 	}
 	e.Meter.Phase.Store(PhaseWrite)
-	out, err := rows.Create(path, stdout)
+	return f.write(pages, columns, listing)
+}
+
+// restore takes over what an earlier session has read.
+func (x *listing) restore() error {
+	if x.pages.size == 0 {
+		return nil
+	}
+	if err := x.pages.lines(x.restoreLine); err != nil {
+		return err
+	}
+	x.Meter.Done.Store(x.count())
+	x.Meter.Resumed.Store(x.count())
+	return nil
+}
+
+func (x *listing) restoreLine(place int64, line []byte) error {
+	if len(line) == 0 {
+		return errSpool
+	}
+	if line[0] == lineState {
+		x.progress = progress{}
+		return json.Unmarshal(line[1:], &x.progress)
+	}
+	id, err := lineID(line)
+	if err != nil {
+		return err
+	}
+	if line[0] == lineNewer {
+		if err := x.pages.restoreNewer(place, line); err != nil {
+			return err
+		}
+	}
+	if err := x.ids.put(id, place); err != nil {
+		return err
+	}
+	text := resource(line)
+	if x.see == nil || text == nil {
+		return nil
+	}
+	object, err := scim.DecodeObject(text)
+	if err != nil {
+		return err
+	}
+	return x.see(object)
+}
+
+func (f File) write(pages *Pages, columns Layout, listing *Listing) (*Dump, error) {
+	out, err := rows.Create(f.Path, f.Stdout)
 	if err != nil {
 		return nil, err
 	}
-	if err := spool.write(out, format, columns); err != nil {
+	d := &Dump{Path: f.Path, Listing: listing}
+	if f.Format == FormatJSONL {
+		err = d.writeJSONL(out, pages)
+	} else {
+		err = d.writeCSV(out, pages, columns, f.BOM)
+		d.Lost = columns.Lost()
+	}
+	if err != nil {
 		out.Discard()
 		return nil, err
 	}
 	if err := out.Commit(); err != nil {
 		return nil, err
 	}
-	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Resources: kept, Listing: listing, Lost: columns.Lost()}, nil
+	d.SHA256, d.Bytes = out.SHA256(), out.Bytes()
+	return d, nil
 }
 
-// inspect decodes a resource. It returns nil for one that the export leaves
-// out: where active and inactive people come in one listing, they are told
-// apart here.
-func (e *Export) inspect(r scim.Resource) (scim.Object, error) {
-	object, err := scim.DecodeObject(r.Raw)
-	if err != nil {
-		return nil, fmt.Errorf("resource %s of the directory cannot be read: %w", r.ID, err)
+func (d *Dump) writeJSONL(out io.Writer, pages *Pages) error {
+	return pages.Resources(func(text []byte) error {
+		d.Resources++
+		if _, err := out.Write(text); err != nil {
+			return err
+		}
+		_, err := out.Write([]byte{'\n'})
+		return err
+	})
+}
+
+// byteOrderMark tells spreadsheet programs that a file is UTF-8.
+const byteOrderMark = "\ufeff"
+
+func (d *Dump) writeCSV(out io.Writer, pages *Pages, columns Layout, bom bool) error {
+	decoded := func(do func(scim.Object) error) error {
+		return pages.Resources(func(text []byte) error {
+			o, err := scim.DecodeObject(text)
+			if err != nil {
+				return err
+			}
+			return do(o)
+		})
 	}
-	if e.Endpoint == scim.Users && e.Inactive != InactiveInclude {
-		_, active, _ := scim.Member(object, "active")
-		if (active == false) != (e.Inactive == InactiveOnly) {
-			return nil, nil
+	if l, ok := columns.(learner); ok && l.Refers() {
+		if err := decoded(func(o scim.Object) error { l.Learn(o); return nil }); err != nil {
+			return err
 		}
 	}
-	return object, nil
-}
-
-// spool keeps the resources of an export on disk until their columns are
-// known, one JSON text a line, so that memory does not grow with the directory.
-type spool struct {
-	file *scratch
-	out  *bufio.Writer
-}
-
-func newSpool(path string) (*spool, error) {
-	dir := filepath.Dir(path)
-	if path == "-" {
-		dir = os.TempDir()
-	}
-	file, err := newScratch(dir)
-	if err != nil {
-		return nil, err
-	}
-	return &spool{file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
-}
-
-func (s *spool) add(raw []byte) error {
-	line, err := scim.OneLine(raw)
-	if err != nil {
-		return err
-	}
-	if _, err := s.out.Write(line); err != nil {
-		return err
-	}
-	return s.out.WriteByte('\n')
-}
-
-func (s *spool) discard() { _ = s.file.discard() } // what there was to keep has been written
-
-func (s *spool) write(out io.Writer, format string, columns Layout) error {
-	if err := s.out.Flush(); err != nil {
-		return err
-	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	if format == FormatJSONL {
-		_, err := io.Copy(out, s.file)
-		return err
-	}
-	return s.writeCSV(out, columns)
-}
-
-func (s *spool) writeCSV(out io.Writer, columns Layout) error {
-	if l, ok := columns.(learner); ok && l.Refers() {
-		if err := s.each(func(o scim.Object) error { l.Learn(o); return nil }); err != nil {
+	if bom {
+		if _, err := io.WriteString(out, byteOrderMark); err != nil {
 			return err
 		}
 	}
@@ -168,32 +198,13 @@ func (s *spool) writeCSV(out io.Writer, columns Layout) error {
 	if err := w.Write(header); err != nil {
 		return err
 	}
-	if err := s.each(func(o scim.Object) error { return w.Write(columns.Cells(o, header)) }); err != nil {
+	err := decoded(func(o scim.Object) error {
+		d.Resources++
+		return w.Write(columns.Cells(o, header))
+	})
+	if err != nil {
 		return err
 	}
 	w.Flush()
 	return w.Error()
-}
-
-// each reads the resources from the start.
-func (s *spool) each(do func(scim.Object) error) error {
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	for in := bufio.NewReaderSize(s.file, 64<<10); ; {
-		line, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		object, err := scim.DecodeObject(line)
-		if err != nil {
-			return err
-		}
-		if err := do(object); err != nil {
-			return err
-		}
-	}
 }

@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"scimbulk/internal/scim"
@@ -26,52 +26,73 @@ type Export struct {
 	Attributes         []string
 	ExcludedAttributes []string
 	Inactive           string
-	PageSize           int // 0: the provider's own
+	PageSize           int // 0: the provider's own, and more where that is worth it
 	Workers            int
 	Meter              *Meter
 	Layout             Layout // of a CSV file; nil: one column a path
+
+	// Thorough: the pages are sorted where the directory can, what changed
+	// meanwhile is read again, and people whom the listing hides are looked
+	// for. Without it, a listing costs no more requests than it must.
+	Thorough bool
+	// Config is what the directory says it can do.
+	Config Config
+	// Pages is where a thorough export keeps what it has read; nil: in a
+	// temporary file.
+	Pages *Pages
+	// Note is called when pages are kept up to a mark. It may be nil.
+	Note func(Mark) error
 }
 
-// Listing is what an export has found, and how whole it is.
-type Listing struct {
-	Claimed  int64    // what the directory says it holds, after the last page
-	Read     int64    // distinct resources
-	Repeated int64    // resources that came on more than one page
-	Gaps     []string // why the listing cannot be called whole
-	Notes    []string // what else there is to say of it
-	Cursor   bool     // the pages were read one after the other, by cursor
+// Config is what a ServiceProviderConfig says of listings (RFC 7643 §5, RFC 9865
+// §4).
+type Config struct {
+	Sort        bool // sortBy is supported
+	CursorsOnly bool // pages are to be had by cursor, and not by index
+	MaxPage     int  // resources in a page; 0 is unknown
 }
 
-// Whole says whether every resource that the directory claims was read.
-func (l *Listing) Whole() bool { return len(l.Gaps) == 0 }
-
-// maxRepairs is how often a listing whose totals do not agree is read again.
-const maxRepairs = 3
+// ReadConfig finds in a ServiceProviderConfig what it says of listings. What is
+// not there, or not as it should be, is not said.
+func ReadConfig(said scim.Object) Config {
+	in := func(name, part string) any {
+		_, v, _ := scim.Member(said, name)
+		o, _ := v.(scim.Object)
+		_, v, _ = scim.Member(o, part)
+		return v
+	}
+	c := Config{Sort: in("sort", "supported") == true}
+	c.CursorsOnly = in("pagination", "cursor") == true && in("pagination", "index") == false
+	for _, v := range []any{in("pagination", "maxPageSize"), in("filter", "maxResults")} {
+		text, _ := v.(scim.Number)
+		if n, err := strconv.Atoi(string(text)); err == nil && n > 0 {
+			c.MaxPage = n
+			break
+		}
+	}
+	return c
+}
 
 // Run reads the directory and hands each resource to emit once, in the order of
 // its pages, from one goroutine. The resource is emit's to keep.
 func (e *Export) Run(ctx context.Context, emit func(scim.Resource) error) (*Listing, error) {
-	x := &listing{Export: e, ids: newIDSet(), emit: emit, result: &Listing{}}
-	e.Meter.Phase.Store(PhaseRead)
-	for _, filter := range e.filters() {
-		if err := x.list(ctx, filter); err != nil {
-			return x.result, err
-		}
+	pages, err := NewPages("")
+	if err != nil {
+		return nil, err
 	}
-	return x.result, nil
+	defer pages.Close() // nobody misses it
+	x := newListing(e, pages)
+	x.emit = emit
+	return x.run(ctx, ctx)
 }
 
 // filters are the listings that make up the export: some providers list their
 // inactive people apart.
 func (e *Export) filters() []string {
-	apart := e.Profile.InactiveFilter
-	if apart == "" || e.Endpoint != scim.Users {
+	if e.Profile.InactiveFilter == "" || e.Endpoint != scim.Users {
 		return []string{e.Filter}
 	}
-	inactive := apart
-	if e.Filter != "" {
-		inactive = "(" + e.Filter + ") and " + apart
-	}
+	inactive := both(e.Filter, e.Profile.InactiveFilter)
 	switch e.Inactive {
 	case InactiveExclude:
 		return []string{e.Filter}
@@ -81,257 +102,204 @@ func (e *Export) filters() []string {
 	return []string{e.Filter, inactive}
 }
 
-// listing is an export under way.
-type listing struct {
-	*Export
-	ids    *idSet
-	emit   func(scim.Resource) error
-	result *Listing
-	filter string
-	first  string // id of the first resource of the first page
-	fresh  int64  // distinct resources under the present filter
-	moved  int64  // of them, those that came twice while the pages were read once
-}
-
-// list reads everything under one filter, and again where the totals do not
-// prove that nothing slipped through between two pages.
-func (x *listing) list(ctx context.Context, filter string) error {
-	x.filter, x.fresh, x.moved = filter, 0, 0
-	var claimed int64
-	for pass := range 1 + maxRepairs {
-		repeated := x.result.Repeated
-		if err := x.pages(ctx); err != nil {
-			return err
-		}
-		if pass == 0 {
-			x.moved = x.result.Repeated - repeated
-		}
-		total, known, err := x.total(ctx)
-		if err != nil {
-			return err
-		}
-		claimed = total
-		if len(x.result.Gaps) > 0 || x.proven(claimed, known) {
-			x.result.Claimed += claimed
-			return nil
-		}
+// both is a filter for what two filters find.
+func both(a, b string) string {
+	if a == "" {
+		return b
 	}
-	x.result.Claimed += claimed
-	if x.fresh < claimed {
-		x.gap("the directory claims %d %s, and %d readings of its pages brought %d", claimed, x.Endpoint, 1+maxRepairs, x.fresh)
-	} else {
-		x.gap("%d %s came on more than one page and the directory's total (%d) cannot be trusted: others may be on none", x.moved, x.Endpoint, claimed)
-	}
-	return nil
+	return "(" + a + ") and " + b
 }
 
-// proven says whether the pages can be believed to have brought everything: as
-// many resources as the directory claims or, where its total says less than its
-// pages bring, pages without one resource that moved.
-func (x *listing) proven(claimed int64, known bool) bool {
-	switch {
-	case known && x.fresh == claimed:
-		return true
-	case known && x.fresh < claimed, x.moved > 0:
-		return false
-	case known:
-		x.note("the pages brought %d %s, more than the %d that the directory claims: its total proves nothing", x.fresh, x.Endpoint, claimed)
-	default:
-		x.note("the directory states no total of its %s", x.Endpoint)
-	}
-	return true
-}
-
-func (x *listing) note(format string, args ...any) {
-	x.result.Notes = append(x.result.Notes, fmt.Sprintf(format, args...))
-}
-
-func (x *listing) gap(format string, args ...any) {
-	x.result.Gaps = append(x.result.Gaps, fmt.Sprintf(format, args...))
-}
-
-// options ask for the first page.
-func (e *Export) options() scim.ListOptions {
+// firstPageSize is what the first page is asked for, and mostPageSize how much
+// that may grow.
+func (e *Export) firstPageSize() int {
 	count := e.PageSize
 	if count <= 0 {
 		count = e.Profile.PageSizeFor(e.Endpoint, e.Attributes, e.ExcludedAttributes)
+		if e.Config.MaxPage > 0 {
+			count = min(count, e.Config.MaxPage)
+		}
 	}
 	if e.Profile.MaxPageSize > 0 {
 		count = min(count, e.Profile.MaxPageSize)
 	}
+	return count
+}
+
+func (e *Export) mostPageSize() int {
+	most := largestPage
+	if e.Config.MaxPage > 0 {
+		most = min(most, e.Config.MaxPage)
+	}
+	if e.Profile.MaxPageSize > 0 {
+		most = min(most, e.Profile.MaxPageSize)
+	}
+	if e.PageSize > 0 || !e.Thorough || e.Profile.Oversized(e.Endpoint, most, e.Attributes, e.ExcludedAttributes) {
+		return 0
+	}
+	return most
+}
+
+// options ask for the first page.
+func (e *Export) options() scim.ListOptions {
 	return scim.ListOptions{
-		Filter: e.Filter, StartIndex: 1, Count: count, Attributes: e.asked(), ExcludedAttributes: e.ExcludedAttributes,
+		Filter: e.Filter, StartIndex: 1, Count: e.firstPageSize(), Attributes: e.asked(""), ExcludedAttributes: e.ExcludedAttributes,
 	}
 }
 
-func (x *listing) options(start int) scim.ListOptions {
-	q := x.Export.options()
-	q.Filter, q.StartIndex = x.filter, start
-	return q
-}
-
-// asked are the attributes to ask for. Whoever leaves people out by whether they
-// are active has to see that.
-func (e *Export) asked() []string {
-	if len(e.Attributes) == 0 || e.Inactive == InactiveInclude || e.Endpoint != scim.Users {
-		return e.Attributes
-	}
-	return append(slices.Clone(e.Attributes), "active")
-}
-
-// total asks how many resources there are now. Servers that do not say, or that
-// send everything where nothing was asked for, are believed as far as they go.
-func (x *listing) total(ctx context.Context) (claimed int64, known bool, err error) {
-	q := x.options(1)
-	q.Count = 0
-	page, err := x.Client.List(ctx, x.Endpoint, q)
-	if err != nil {
-		return 0, false, err
-	}
-	return int64(page.TotalResults), page.HasTotal, nil
-}
-
-// pages reads the pages once: the first alone, which shows the true page size
-// and the total, then the others in parallel, then on until one is empty.
-func (x *listing) pages(ctx context.Context) error {
-	first, err := x.page(ctx, x.options(1))
-	if err != nil {
-		return err
-	}
-	if first.HasTotal {
-		x.Meter.Total.Store(max(x.Meter.Total.Load(), x.result.Read+int64(first.TotalResults)))
-	}
-	if _, err := x.take(first.Resources); err != nil || len(first.Resources) == 0 {
-		return err
-	}
-	if first.NextCursor != "" {
-		return x.cursors(ctx, first.NextCursor)
-	}
-	step, total := len(first.Resources), first.TotalResults
-	x.first = firstID(first.Resources)
-	f := &fan{listing: x, step: step}
-	next, err := f.run(ctx, 1+step, total)
-	if err != nil {
-		return err
-	}
-	if f.stuck {
-		x.gap("the directory sends its first page whatever startIndex asks for")
+// asked are the attributes to ask for: those of the export, and what it has to
+// see of each resource itself.
+func (e *Export) asked(sortBy string) []string {
+	if len(e.Attributes) == 0 {
 		return nil
 	}
-	return x.tail(ctx, next)
+	asked := slices.Clone(e.Attributes)
+	add := func(name string) {
+		if !namesPath(asked, name) {
+			asked = append(asked, name)
+		}
+	}
+	if e.Inactive != InactiveInclude && e.Endpoint == scim.Users {
+		add("active")
+	}
+	if sortBy != "" && sortBy != sortByID {
+		add(sortBy)
+	}
+	return asked
 }
 
-// page reads one page, and a smaller one where the directory refuses a large
-// one.
-func (x *listing) page(ctx context.Context, q scim.ListOptions) (*scim.Page, error) {
-	for {
-		page, err := x.Client.List(ctx, x.Endpoint, q)
-		var failed *scim.Error
-		if err == nil || q.Count <= 1 || !errors.As(err, &failed) || !failed.Oversized {
-			return page, err
-		}
-		q.Count /= 2
-	}
+func namesPath(names []string, path string) bool {
+	whole, _, _ := strings.Cut(path, ".")
+	return slices.ContainsFunc(names, func(name string) bool {
+		name = strings.TrimSpace(name)
+		return strings.EqualFold(name, path) || strings.EqualFold(name, whole)
+	})
 }
 
-func firstID(resources []scim.Resource) string {
-	if len(resources) == 0 {
-		return ""
-	}
-	return resources[0].ID
+// Listing is what an export has found, and how whole it is.
+type Listing struct {
+	Claimed  int64    `json:"claimed"`  // what the directory says it holds, after the last page
+	Read     int64    `json:"read"`     // distinct resources
+	Repeated int64    `json:"repeated"` // resources that came again where pages do not overlap
+	Newer    int64    `json:"newer"`    // resources that were changed meanwhile, and read again
+	Pages    int64    `json:"pages"`
+	Grade    string   `json:"grade"`   // A, B or C
+	Reasons  []string `json:"reasons"` // for the grade
+	Gaps     []string `json:"gaps,omitempty"`
+	Cursor   bool     `json:"cursor,omitempty"` // the pages were read one after the other, by cursor
 }
 
-// tail reads on where the total says that nothing more is: it may have been
-// capped, or have grown.
-func (x *listing) tail(ctx context.Context, start int) error {
-	for {
-		page, err := x.page(ctx, x.options(start))
-		if err != nil {
-			return err
-		}
-		fresh, err := x.take(page.Resources)
-		if err != nil {
-			return err
-		}
-		if fresh == 0 {
-			x.result.Repeated -= int64(len(page.Resources)) // read past the end, and not moved
-			return x.checkEnd(ctx, page.Resources)
-		}
-		start += len(page.Resources)
-	}
-}
-
-// checkEnd makes sure that a page which brought nothing new means the end. Some
-// directories send their last page again; others send the first one whatever
-// startIndex asks for, and that is no end.
-func (x *listing) checkEnd(ctx context.Context, page []scim.Resource) error {
-	if len(page) == 0 {
-		return nil
-	}
-	q := x.options(2)
-	q.Count = 1
-	second, err := x.page(ctx, q)
-	if err != nil {
-		return err
-	}
-	if x.fresh > 1 && firstID(second.Resources) == x.first {
-		x.gap("the directory sends its first page whatever startIndex asks for")
-	}
-	return nil
-}
-
-// cursors follows the cursors of RFC 9865, which lead from page to page.
-func (x *listing) cursors(ctx context.Context, cursor string) error {
-	x.result.Cursor = true
-	for cursor != "" {
-		q := x.options(0)
-		q.Cursor = &cursor
-		page, err := x.page(ctx, q)
-		if err != nil {
-			return err
-		}
-		fresh, err := x.take(page.Resources)
-		if err != nil {
-			return err
-		}
-		if fresh == 0 && page.NextCursor == cursor {
-			x.gap("the directory's cursor leads nowhere")
-			return nil
-		}
-		cursor = page.NextCursor
-	}
-	return nil
-}
-
-// take emits what is new on a page, and says how much that was.
-func (x *listing) take(resources []scim.Resource) (fresh int, err error) {
-	for _, r := range resources {
-		if !x.ids.add(idOf(r)) {
-			x.result.Repeated++
-			continue
-		}
-		fresh++
-		x.fresh++
-		x.result.Read++
-		if err := x.emit(r); err != nil {
-			return fresh, err
-		}
-	}
-	x.Meter.Done.Store(x.result.Read)
-	return fresh, nil
-}
-
-// idOf is the id of a resource, or all of it where a server sends none.
-func idOf(r scim.Resource) string {
-	if r.ID != "" {
-		return r.ID
-	}
-	return string(r.Raw)
-}
+// Whole says whether the listing has no gaps that are known of.
+func (l *Listing) Whole() bool { return len(l.Gaps) == 0 }
 
 // IncompleteError says that an export has gaps.
 type IncompleteError struct{ Gaps []string }
 
 func (e *IncompleteError) Error() string {
 	return "the export is incomplete: " + strings.Join(e.Gaps, "; ")
+}
+
+// item is one resource of a page.
+type item struct {
+	id, key string // key is what the pages are sorted by
+	line    []byte // JSON without line breaks, nil where nobody keeps it
+	object  scim.Object
+	leftOut bool // it is read, and not exported
+	raw     scim.Resource
+}
+
+// sheet is one page as it was read: the resources from an index on.
+type sheet struct {
+	at    int
+	items []item
+	*scim.Page
+}
+
+func (s *sheet) end() int { return s.at + len(s.items) }
+
+func (s *sheet) firstID() string {
+	if len(s.items) == 0 {
+		return ""
+	}
+	return s.items[0].id
+}
+
+// idOf identifies a resource: by its id, or by all of it where a server sends
+// none.
+func idOf(id string, text []byte) string {
+	if id != "" {
+		return id
+	}
+	return string(text)
+}
+
+// sheet makes the resources of a page ready to be kept. It is safe for
+// concurrent use.
+func (x *listing) sheet(at int, page *scim.Page) (*sheet, error) {
+	s := &sheet{at: at, items: make([]item, len(page.Resources)), Page: page}
+	for i, r := range page.Resources {
+		it, err := x.item(r)
+		if err != nil {
+			return nil, fmt.Errorf("resource %s of the directory cannot be read: %w", r.ID, err)
+		}
+		s.items[i] = it
+	}
+	page.Resources = nil
+	return s, nil
+}
+
+func (x *listing) item(r scim.Resource) (it item, err error) {
+	it.line, err = scim.OneLine(r.Raw)
+	if err != nil {
+		return it, err
+	}
+	it.id = idOf(r.ID, it.line)
+	if x.emit != nil {
+		it.raw = r
+	}
+	sortBy := x.sortBy.Load().(string)
+	it.key = it.id
+	local := x.tellsApart()
+	if sortBy != "" && sortBy != sortByID || local {
+		object, err := scim.DecodeObject(it.line)
+		if err != nil {
+			return it, err
+		}
+		if sortBy != sortByID {
+			it.key = keyIn(object, sortBy)
+		}
+		_, active, _ := scim.Member(object, "active")
+		it.leftOut = local && (active == false) != (x.Inactive == InactiveOnly)
+	}
+	if x.selection != nil {
+		kept, ignored, err := x.selection.apply(it.line)
+		if err != nil {
+			return it, err
+		}
+		it.line = kept
+		if ignored {
+			x.ignored.Store(true)
+		}
+	}
+	if x.see != nil && !it.leftOut {
+		it.object, err = scim.DecodeObject(it.line)
+	}
+	return it, err
+}
+
+// tellsApart says whether active and inactive people, who come in one listing, are
+// told apart here.
+func (e *Export) tellsApart() bool {
+	return e.Endpoint == scim.Users && (e.Inactive == InactiveOnly || e.Inactive == InactiveExclude)
+}
+
+// keyIn is the text at a path of one or two names.
+func keyIn(o scim.Object, path string) string {
+	name, sub, deep := strings.Cut(path, ".")
+	_, v, _ := scim.Member(o, name)
+	if inner, ok := v.(scim.Object); deep && ok {
+		_, v, _ = scim.Member(inner, sub)
+	}
+	text, _ := v.(string)
+	return text
 }

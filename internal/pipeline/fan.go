@@ -4,89 +4,92 @@ import (
 	"context"
 
 	"golang.org/x/sync/errgroup"
-
-	"scimbulk/internal/scim"
 )
 
-// fan reads the pages of a listing in parallel and gives them back in order.
-// It holds at most twice as many pages as there are workers.
-type fan struct {
-	*listing
-	step  int  // resources on a full page
-	stuck bool // the directory ignores startIndex
+// stretch is one interval of a listing on its way: the pages from an index up to
+// another, both included.
+type stretch struct {
+	from, to int
+	sheets   []*sheet
+	done     chan struct{}
 }
 
-// part is the resources of one interval, on their way.
-type part struct {
-	start, want int
-	resources   []scim.Resource
-	done        chan struct{}
-}
-
-// run reads from start to total and returns the index behind the last resource.
-func (f *fan) run(ctx context.Context, start, total int) (next int, err error) {
+// spread reads on from the resource at an index, which begins the next page, up
+// to the total: several pages at a time, taken over in their order. It holds at
+// most twice as many pages as there are workers.
+func (x *listing) spread(ctx context.Context, from, total int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, f.Workers) + 1) // the workers, and who starts them
-	parts := make(chan *part, max(1, f.Workers))
+	g.SetLimit(max(1, x.Workers) + 1) // the workers, and who starts them
+	waiting := make(chan *stretch, max(1, x.Workers))
 	g.Go(func() error {
-		defer close(parts)
-		for at := start; at <= total; at += f.step {
-			p := &part{start: at, want: min(f.step, total-at+1), done: make(chan struct{})}
+		defer close(waiting)
+		for from < total && x.take.Err() == nil {
+			p := &stretch{from: from, to: from + max(overlap+1, x.size.size()) - 1, done: make(chan struct{})}
 			select {
-			case parts <- p:
+			case waiting <- p:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			g.Go(func() error { return f.fetch(ctx, p) })
+			g.Go(func() error { return x.fetch(ctx, p, total) })
+			from = p.to + 1 - overlap
 		}
 		return nil
 	})
 	var failed error
-	for p := range parts {
-		if err := f.accept(ctx, p); err != nil && failed == nil {
-			failed = err
-			cancel(err)
+	for p := range waiting {
+		if failed != nil {
+			continue
+		}
+		if failed = x.takeOver(ctx, p); failed != nil {
+			cancel(failed)
 		}
 	}
-	err = g.Wait()
+	err := g.Wait()
 	if failed != nil {
-		err = failed
+		return failed
 	}
-	return max(start, total+1), err
+	if err != nil {
+		return err
+	}
+	return x.interrupted()
 }
 
-// accept takes a part over once it is there.
-func (f *fan) accept(ctx context.Context, p *part) error {
+// takeOver joins the pages of a stretch once they are there.
+func (x *listing) takeOver(ctx context.Context, p *stretch) error {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if len(p.resources) > 0 && firstID(p.resources) == f.first {
-		f.stuck = true
+	for _, s := range p.sheets {
+		if err := x.join(ctx, s); err != nil {
+			return err
+		}
 	}
-	_, err := f.take(p.resources)
-	return err
+	return nil
 }
 
-// fetch reads one interval. A page that is shorter than asked for is followed
-// by another request for the rest: an interval ends where it ends, or where the
-// directory has nothing more.
-func (f *fan) fetch(ctx context.Context, p *part) error {
-	for got := 0; got < p.want; {
-		q := f.options(p.start + got)
-		q.Count = p.want - got
-		page, err := f.page(ctx, q)
+// fetch reads one stretch. A page that is shorter than asked for is followed by
+// another for the rest, which begins where it ended: pages are counted by what
+// they hold (RFC 7644 §3.4.2.4).
+func (x *listing) fetch(ctx context.Context, p *stretch, total int) error {
+	for at := p.from; ; {
+		q := x.options(at)
+		q.Count = p.to - at + 1
+		s, err := x.page(ctx, q)
 		if err != nil {
 			return err
 		}
-		if len(page.Resources) == 0 {
+		if len(s.items) == 0 {
 			break
 		}
-		got += len(page.Resources)
-		p.resources = append(p.resources, page.Resources...)
+		p.sheets = append(p.sheets, s)
+		if s.end() > p.to || s.end() > total {
+			break
+		}
+		at = max(at+1, s.end()-overlap)
 	}
 	close(p.done)
 	return nil

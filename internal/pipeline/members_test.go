@@ -381,7 +381,11 @@ func sorted(text string) string {
 // exported is what export all writes to memberships.csv.
 func (b *bench) exported(client *scim.Client) string {
 	b.t.Helper()
-	m := pipeline.NewMemberships()
+	m, err := pipeline.NewMemberships()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer m.Close()
 	for r, err := range client.All(b.t.Context(), scim.Users, scim.ListOptions{}) {
 		if err := m.User(b.decode(r, err)); err != nil {
 			b.t.Fatal(err)

@@ -11,39 +11,50 @@ import (
 
 // Memberships turns the members of groups into rows that can be imported again:
 // group,user,action,group_id,user_id. Users must be seen before Write, groups
-// before it too; neither holds more than names and ids.
+// before it too. Both are kept on disk, so that memory grows by no more than
+// about twelve bytes a user or group.
 type Memberships struct {
-	users  map[string]string // userName by id
-	groups []groupMembers
+	users  *nameList
+	groups *groupList
 	Rows   int64
 }
 
-type groupMembers struct {
-	id, name string
-	members  []string
+// NewMemberships begins an empty list. It must be closed.
+func NewMemberships() (*Memberships, error) {
+	users, err := newNameList()
+	if err != nil {
+		return nil, err
+	}
+	groups, err := newGroupList()
+	if err != nil {
+		_ = users.pages.Close()
+		return nil, err
+	}
+	return &Memberships{users: users, groups: groups}, nil
 }
 
-// NewMemberships begins an empty list.
-func NewMemberships() *Memberships { return &Memberships{users: map[string]string{}} }
+// Close lets go of the temporary files.
+func (m *Memberships) Close() {
+	_ = m.users.pages.Close()  // nobody misses them
+	_ = m.groups.pages.Close() // nor them
+}
 
-// User notes who an id is.
+// User notes who an id is; what is said last counts.
 func (m *Memberships) User(o scim.Object) error {
-	m.users[textMember(o, "id")] = textMember(o, "userName")
-	return nil
+	return m.users.add(textMember(o, "id"), textMember(o, "userName"))
 }
 
-// Group notes the members of a group.
+// Group notes the members of a group; what is said last counts.
 func (m *Memberships) Group(o scim.Object) error {
-	g := groupMembers{id: textMember(o, "id"), name: textMember(o, "displayName")}
+	g := groupMembers{ID: textMember(o, "id"), Name: textMember(o, "displayName")}
 	_, v, _ := scim.Member(o, "members")
 	list, _ := v.([]any)
 	for _, e := range list {
 		if member, ok := e.(scim.Object); ok {
-			g.members = append(g.members, textMember(member, "value"))
+			g.Members = append(g.Members, textMember(member, "value"))
 		}
 	}
-	m.groups = append(m.groups, g)
-	return nil
+	return m.groups.add(g)
 }
 
 func textMember(o scim.Object, name string) string {
@@ -74,13 +85,21 @@ func (m *Memberships) write(out io.Writer) error {
 	if err := w.Write([]string{"group", "user", "action", "group_id", "user_id"}); err != nil {
 		return err
 	}
-	for _, g := range m.groups {
-		for _, id := range g.members {
+	err := m.groups.each(func(g groupMembers) error {
+		for _, id := range g.Members {
+			name, err := m.users.name(id)
+			if err != nil {
+				return err
+			}
 			m.Rows++
-			if err := w.Write([]string{mapping.TextCell(g.name), mapping.TextCell(m.users[id]), "add", g.id, id}); err != nil {
+			if err := w.Write([]string{mapping.TextCell(g.Name), mapping.TextCell(name), "add", g.ID, id}); err != nil {
 				return err
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	w.Flush()
 	return w.Error()

@@ -34,50 +34,46 @@ type ManifestFile struct {
 	Repeated  int64    `json:"repeated"`
 	Grade     string   `json:"grade"`
 	Reasons   []string `json:"reasons"`
+
+	gaps []string
 }
+
+// KindMembership is the kind of a file of memberships.
+const KindMembership = "membership"
 
 // Add describes a file.
 func (m *Manifest) Add(kind string, d *pipeline.Dump) {
 	l := d.Listing
 	f := ManifestFile{
 		Kind: kind, Path: filepath.Base(d.Path), SHA256: d.SHA256, Bytes: d.Bytes,
-		Resources: d.Resources, Claimed: l.Claimed, Repeated: l.Repeated, Grade: "B", Reasons: []string{},
+		Resources: d.Resources, Claimed: l.Claimed, Repeated: l.Repeated, Grade: l.Grade, Reasons: l.Reasons, gaps: l.Gaps,
 	}
-	switch {
-	case !l.Whole():
-		f.Grade, f.Reasons = "C", l.Gaps
-	case kind == "membership":
-		f.Reasons = append(f.Reasons, "made from the groups of this export")
-	default:
-		f.Reasons = append(f.Reasons, howWhole(l)...)
+	if kind == KindMembership {
+		f.Grade, f.Reasons = m.worst(), []string{"made from the groups of this export"}
 	}
 	m.Files = append(m.Files, f)
 }
 
-// howWhole says what speaks for the completeness of a listing without gaps.
-func howWhole(l *pipeline.Listing) []string {
-	if len(l.Notes) > 0 {
-		return append([]string{"every resource once; the order of the pages is not proven to be stable"}, l.Notes...)
+// worst is the weakest grade so far; the letters are in order.
+func (m *Manifest) worst() string {
+	worst := pipeline.GradeA
+	for _, f := range m.Files {
+		worst = max(worst, f.Grade)
 	}
-	return []string{"every resource once, totals agree; the order of the pages is not proven to be stable"}
+	return worst
 }
 
 // Finish closes the manifest after the given number of requests.
 func (m *Manifest) Finish(requests int64) {
 	m.Seconds, m.Requests = time.Since(m.Started).Seconds(), requests
-	m.Grade = "B"
-	if len(m.Gaps()) > 0 {
-		m.Grade = "C"
-	}
+	m.Grade = m.worst()
 }
 
 // Gaps lists why the export is not complete.
 func (m *Manifest) Gaps() []string {
 	var gaps []string
 	for _, f := range m.Files {
-		if f.Grade == "C" {
-			gaps = append(gaps, f.Reasons...)
-		}
+		gaps = append(gaps, f.gaps...)
 	}
 	return gaps
 }

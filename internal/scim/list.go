@@ -29,6 +29,9 @@ type ListOptions struct {
 	// Post sends the query in the body of a POST to /.search (RFC 7644 §3.4.3),
 	// which keeps names of people out of the servers' logs.
 	Post bool
+	// Trial says that a larger page is asked for than the server is known to
+	// grant: a 429 to it is not repeated, as it may be for the size.
+	Trial bool
 }
 
 // Page is one page of a listing.
@@ -73,7 +76,7 @@ func (c *Client) listCall(e Endpoint, q ListOptions) (*call, error) {
 	if len(q.Attributes) > 0 && len(q.ExcludedAttributes) > 0 {
 		return nil, &Error{Method: k.method, Path: k.path, Read: true, Unsent: true, Err: errBothSets}
 	}
-	k.oversized = c.profile.Oversized(e, q.Count, q.Attributes, q.ExcludedAttributes)
+	k.oversized = q.Trial || c.profile.Oversized(e, q.Count, q.Attributes, q.ExcludedAttributes)
 	if e == Groups && q.Filter == "" {
 		k.base = c.unfilteredGroupsBase()
 	}
