@@ -30,8 +30,8 @@ func withGroups(t *testing.T, details string) func(*pipeline.Import) {
 	return func(im *pipeline.Import) { im.Mapping, im.Rules.Explain = m, im.DryRun }
 }
 
-// crew is a file of people, each as "login:name:groups:op".
-func crew(people ...string) string {
+// joiners is a file of people, each as "login:name:groups:op".
+func joiners(people ...string) string {
 	return "Login,Name,Groups,Do\n" + strings.ReplaceAll(strings.Join(people, "\n"), ":", ",") + "\n"
 }
 
@@ -47,7 +47,7 @@ func newcomers(n int, groups []string) (file string, in map[pair]bool) {
 			in[pair{g, login}] = true
 		}
 	}
-	return crew(people...), in
+	return joiners(people...), in
 }
 
 func writesOf(s journal.Stats) map[string]int64 {
@@ -64,7 +64,7 @@ func TestNewcomersJoinGroups(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			b := newBench(t, sandbox.Options{Dialect: dialect, Seed: 400})
 			speak := both(b.dialect(dialect, nil), withGroups(t, ""))
-			im, _ := b.prepare(crew(), speak)
+			im, _ := b.prepare(joiners(), speak)
 			before := b.census(im.Client)
 			groups := slices.Sorted(maps.Keys(before.groups))
 			file, in := newcomers(1000, groups)
@@ -148,8 +148,8 @@ func TestGroupsOfRows(t *testing.T) {
 					tc.change(im)
 				}
 			})
-			planned := b.run(b.prepare(crew(tc.row), both(dryRun, speak)))
-			im, recorded := b.prepare(crew(tc.row), speak)
+			planned := b.run(b.prepare(joiners(tc.row), both(dryRun, speak)))
+			im, recorded := b.prepare(joiners(tc.row), speak)
 			done := b.run(im, recorded)
 			if got := recorded.list[0]; got.Outcome != tc.outcome || got.Class != tc.class || !strings.Contains(got.Detail, tc.detail) || tc.detail == "" && got.Detail != "" {
 				t.Errorf("%s %s %q, want %s %s %q", got.Outcome, got.Class, got.Detail, tc.outcome, tc.class, tc.detail)
@@ -209,7 +209,7 @@ func TestGroupsByOtherNames(t *testing.T) {
 		{"", "Sales", `groups left out: Groups "Sales": 2 resources of the directory have this displayName, and nothing says which one is meant`},
 	} {
 		login := "x" + tc.name
-		im, recorded := b.prepare(crew(login+":X:"+tc.name+":"), withGroups(t, tc.details))
+		im, recorded := b.prepare(joiners(login+":X:"+tc.name+":"), withGroups(t, tc.details))
 		b.run(im, recorded)
 		in := b.census(client).in
 		if got := recorded.list[0]; got.Detail != tc.detail || in[pair{"Sales", login}] != (tc.detail == "") {
@@ -267,7 +267,7 @@ func TestGroupsThatFail(t *testing.T) {
 				carry = unreadable{b.box.Transport(), a}
 			}
 			speak := both(b.dialect("rfc", carry), withGroups(t, ""))
-			file := crew("ann::A|B:", "bob:Bob:B|A:", "cid:Cid:A:", "dan:Dan:B:")
+			file := joiners("ann::A|B:", "bob:Bob:B|A:", "cid:Cid:A:", "dan:Dan:B:")
 			planned := b.run(b.prepare(file, both(dryRun, speak)))
 			im, recorded := b.prepare(file, speak)
 			done := b.run(im, recorded)
@@ -327,7 +327,7 @@ func TestGroupsOfOnePersonInSeveralRows(t *testing.T) {
 			b.create(client, scim.Groups, `{"schemas":["`+scim.GroupURN+`"],"displayName":"`+g+`"}`)
 		}
 		speak := both(withGroups(t, tc.details), func(im *pipeline.Import) { im.OnDuplicate = pipeline.DuplicateApply })
-		file := crew("eve:Eve:A:", "bob:Bob::", "eve:Eve:B:", "eve:Eve:B|:")
+		file := joiners("eve:Eve:A:", "bob:Bob::", "eve:Eve:B:", "eve:Eve:B|:")
 		planned := b.run(b.prepare(file, both(dryRun, speak)))
 		done := b.run(b.prepare(file, speak))
 		if !maps.Equal(planned.Counts, done.Counts) || !maps.Equal(planned.Writes, done.Writes) || done.Requests.PATCH != tc.patches {
@@ -343,9 +343,9 @@ func TestGroupsOfOnePersonInSeveralRows(t *testing.T) {
 	}
 }
 
-// anyCrew draws rows for people of a directory and for others, and says what
+// anyJoiners draws rows for people of a directory and for others, and says what
 // they come to, one after the other.
-func anyCrew(c *census, dice *rand.Rand, n int, replace bool) (file string, in map[pair]bool, want map[int64]pipeline.Outcome) {
+func anyJoiners(c *census, dice *rand.Rand, n int, replace bool) (file string, in map[pair]bool, want map[int64]pipeline.Outcome) {
 	groups, there := slices.Sorted(maps.Keys(c.groups)), c.people()
 	in, want = maps.Clone(c.in), map[int64]pipeline.Outcome{}
 	var rows []string
@@ -376,7 +376,7 @@ func anyCrew(c *census, dice *rand.Rand, n int, replace bool) (file string, in m
 		want[int64(i+2)] = outcome
 	}
 	maps.DeleteFunc(in, func(_ pair, is bool) bool { return !is })
-	return crew(rows...), in, want
+	return joiners(rows...), in, want
 }
 
 // TestGroupsOfAnyRows compares outcomes and directory with a model, over
@@ -392,7 +392,7 @@ func TestGroupsOfAnyRows(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, sandbox.Options{Seed: 60, Faults: broken, FaultSeed: int64(seed)})
 			client := b.clientOf(scim.Profiles()[0])
-			file, in, want := anyCrew(b.census(client), rand.New(rand.NewPCG(seed, 3)), size, details != "")
+			file, in, want := anyJoiners(b.census(client), rand.New(rand.NewPCG(seed, 3)), size, details != "")
 			speak := both(withGroups(t, details), func(im *pipeline.Import) {
 				im.Profile.MembersPerPatch, im.Lookup = limit, pipeline.LookupEach
 			})
@@ -433,7 +433,7 @@ func breakOffGroups(t *testing.T, at int64, after bool, details string) {
 	b := newBench(t, sandbox.Options{Seed: 60})
 	client := b.clientOf(scim.Profiles()[0])
 	before := b.census(client)
-	file, in, want := anyCrew(before, rand.New(rand.NewPCG(uint64(at), 4)), 40, details != "")
+	file, in, want := anyJoiners(before, rand.New(rand.NewPCG(uint64(at), 4)), 40, details != "")
 	dir := t.TempDir()
 	log, err := journal.Create(dir, journal.Header{Run: "test"})
 	if err != nil {

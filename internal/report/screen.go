@@ -108,18 +108,26 @@ func newShownChange(result *pipeline.Result, action plan.Action) *shownChange {
 	if result.Second != nil {
 		c.Lines = append(c.Lines, attributeLines(result.Second.Differences, result.Names)...)
 	}
-	for _, name := range result.Joins {
-		c.Lines = append(c.Lines, attributeLine{"+", "groups", strconv.Quote(shortened(name))})
-	}
-	for _, name := range result.Leaves {
-		c.Lines = append(c.Lines, attributeLine{"-", "groups", strconv.Quote(shortened(name))})
-	}
+	c.Lines = append(c.Lines, groupLines("+", result.Joins)...)
+	c.Lines = append(c.Lines, groupLines("-", result.Leaves)...)
 	if result.Detail != "" {
 		for part := range strings.SplitSeq(result.Detail, "; ") {
 			c.Notes = append(c.Notes, harmless(part))
 		}
 	}
 	return c
+}
+
+// groupLines names the groups that a person joins or leaves, if there are any.
+func groupLines(mark string, names []string) []attributeLine {
+	if len(names) == 0 {
+		return nil
+	}
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = strconv.Quote(shortened(name))
+	}
+	return []attributeLine{{mark, "groups", strings.Join(quoted, ", ")}}
 }
 
 // text writes a change: a line that says who, then what becomes of each
