@@ -1,8 +1,8 @@
 package report
 
 import (
-	"errors"
 	"encoding/csv"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
