@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"scimbulk/internal/journal"
@@ -55,9 +56,35 @@ func (r *run) drainResults() error {
 	return nil
 }
 
-// writeDown records a batch, the files before the log: an outcome that is
-// logged is in the files.
+// recorded waits until the outcomes that were handed to the collector before
+// are in the log: what must come after them is not sent earlier. It does not
+// wait when the run is stopped.
+func (r *run) recorded() {
+	mark := make(chan struct{})
+	r.results <- &Result{mark: mark}
+	select {
+	case <-mark:
+	case <-r.take.Done():
+	}
+}
+
+// writeDown records a batch, and tells those who wait for it.
 func (r *run) writeDown(batch []*Result) error {
+	outcomes := slices.DeleteFunc(slices.Clone(batch), func(result *Result) bool { return result.mark != nil })
+	if err := r.writeBatch(outcomes); err != nil {
+		return err
+	}
+	for _, result := range batch {
+		if result.mark != nil {
+			close(result.mark)
+		}
+	}
+	return nil
+}
+
+// writeBatch writes the files before the log: an outcome that is logged is in the
+// files.
+func (r *run) writeBatch(batch []*Result) error {
 	if len(batch) == 0 {
 		return nil
 	}

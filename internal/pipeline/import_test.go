@@ -282,6 +282,76 @@ func labelCreates(t *testing.T, existing, lookup, fault, dialect string) {
 	}
 }
 
+// slowDisk takes its time to write results down.
+type slowDisk struct{ *results }
+
+func (slowDisk) Flush() error {
+	time.Sleep(time.Second)
+	return nil
+}
+
+// TestRowsOfOneKeyAreNeverInDoubtTogether: the directory cannot tell what became
+// of the first once the second is carried out.
+func TestRowsOfOneKeyAreNeverInDoubtTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const people, times = 10, 3
+		b := newBench(t, sandbox.Options{})
+		var text strings.Builder
+		text.WriteString("userName,title\n")
+		for n := range times * people {
+			fmt.Fprintf(&text, "p%d@example.com,Title %d\n", n%people, n/people)
+		}
+		dir := t.TempDir()
+		im, recorded := b.prepare(text.String(), func(im *pipeline.Import) { im.OnDuplicate = pipeline.DuplicateApply })
+		log, err := journal.Create(dir, journal.Header{Run: "test", Command: "import"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		im.Log, im.Recorder = log, slowDisk{recorded}
+		b.run(im, recorded)
+		intents, done := 0, map[int64]bool{}
+		for _, r := range logged(t, dir) {
+			for _, cells := range r.Rows {
+				line := int64(cells[0].(float64))
+				if done[line] = done[line] || r.Kind == "done"; r.Kind != "intent" {
+					continue
+				}
+				if intents++; line > people+1 && !done[line-people] {
+					t.Errorf("line %d is sent before line %d has its outcome in the log", line, line-people)
+				}
+			}
+		}
+		if intents != times*people {
+			t.Errorf("%d intents, want %d", intents, times*people)
+		}
+	})
+}
+
+// record is what a test looks at in a checkpoint log.
+type record struct {
+	Kind string
+	Rows [][]any
+}
+
+func logged(t *testing.T, dir string) []record {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, journal.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []record
+	for line := range strings.Lines(string(text)) {
+		_, body, _ := strings.Cut(line, " ")
+		var r record
+		if err := json.Unmarshal([]byte(body), &r); err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
 // checkCommits holds the outcomes of a run to the directory's log: every key
 // with the outcome was committed once, and no other.
 func checkCommits(t *testing.T, b *bench, recorded *results, op string, want pipeline.Outcome) {

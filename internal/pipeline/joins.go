@@ -178,6 +178,9 @@ func (r *run) deliver(ctx context.Context, w *row, result *Result) {
 		}
 	}
 	r.results <- result // the collector takes everything until this channel is closed
+	if w.shared && !w.final && !r.DryRun {
+		r.recorded() // or a crash would leave two rows of one key in doubt, and both would be done again
+	}
 }
 
 // enrol takes down what the person of a row has to join and to leave. It says

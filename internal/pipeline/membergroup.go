@@ -126,7 +126,9 @@ func (g *memberGroup) turns(ctx context.Context) error {
 		if err := g.oneTurn(ctx, rest[:n]); err != nil {
 			return err
 		}
-		rest = rest[n:]
+		if rest = rest[n:]; len(rest) > 0 && !g.DryRun {
+			g.recorded()
+		}
 	}
 	return nil
 }

@@ -68,9 +68,10 @@ type Result struct {
 	Attempts      int
 	CorrelationID string
 
-	turnedOff bool // an update that turned somebody inactive
-	postponed bool // a second step is to come: only the place of the row is meant
-	step      int  // of the row's next intent
+	turnedOff bool            // an update that turned somebody inactive
+	postponed bool            // a second step is to come: only the place of the row is meant
+	step      int             // of the row's next intent
+	mark      chan<- struct{} // no result: closed once all results before it are recorded
 }
 
 // Recorder keeps the results of a run. The collector alone calls it, from one

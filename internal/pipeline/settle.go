@@ -24,10 +24,12 @@ func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 
 // unsettled says whether a create that is in doubt may yet be carried out late,
 // so that sending it again could make a twin. Where the directory keeps the
-// match attribute unique a second create does no harm; elsewhere the resource
-// must have stayed away for the settle window.
+// match attribute unique a second create does no harm, unless a later row of the
+// same key may have removed the first one by then; elsewhere the resource must
+// have stayed away for the settle window.
 func (w *row) unsettled() bool {
-	return w.change.Action == plan.ActCreate && w.sent == plan.ActCreate && !w.keyIsUnique() && time.Now().Before(w.settled)
+	harmless := w.keyIsUnique() && (!w.shared || w.final)
+	return w.change.Action == plan.ActCreate && w.sent == plan.ActCreate && !harmless && time.Now().Before(w.settled)
 }
 
 // errParked says that a row waits for its settle window.
