@@ -140,6 +140,11 @@ func (o *diffOptions) validate() error {
 	if o.plan == "-" {
 		problems = append(problems, usagef("--plan takes a file: scimbulk apply puts a mark beside it"))
 	}
+	for _, path := range []string{o.out, o.plan} {
+		if path != "" && path != "-" && (path == o.old || path == o.new) {
+			problems = append(problems, usagef("%s is one of the files to compare: write to another", path))
+		}
+	}
 	if o.json && o.out == "-" && o.format == diffCSV {
 		problems = append(problems, usagef("--json and --format csv would both write to standard output: name a file with --out"))
 	}

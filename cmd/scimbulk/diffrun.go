@@ -169,7 +169,7 @@ func (r *diffRun) matchTarget(resource string, schema *scim.ResourceSchema) (*sc
 	switch {
 	case err != nil:
 		return nil, usageError{fmt.Errorf("--match: %w", err)}
-	case t.List() || t.Path.Filter != nil || t.ReadOnly():
+	case t.List() || t.Path.Filter != nil:
 		return nil, usagef("--match %s: name an attribute with one value, such as userName or externalId", name)
 	}
 	return t, nil

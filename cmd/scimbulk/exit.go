@@ -22,7 +22,7 @@ const exitHelp = `
 Exit codes:
   0    done
   1    stopped by an error: configuration, authentication, input or output
-  2    plan --detailed-exitcode: there are changes and no rejects
+  2    --detailed-exitcode: plan has changes and no rejects, diff has differences
   3    finished, some rows rejected or unknown, or an export with gaps
   4    stopped by a limit: --max-errors, --max-deletes, --max-duration
   64   wrong usage

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"scimbulk/internal/mapping"
@@ -23,6 +24,7 @@ type State struct {
 	live    *Export
 	in      *rows.Reader
 	mapping *mapping.Mapping
+	named   int // the column of the match attribute, which may be read-only; -1 for none
 	members *memberColumns
 
 	spool *rowSpool
@@ -47,7 +49,7 @@ func LiveState(name string, e *Export) *State { return &State{Name: name, live: 
 // FileState is a file of users or groups: CSV in the columns of an export, or
 // JSONL. in is read by the comparison; closing it is the caller's business.
 func FileState(name string, in *rows.Reader, resource, match string, schema *scim.ResourceSchema) (*State, error) {
-	s := &State{Name: name, in: in}
+	s := &State{Name: name, in: in, named: columnOf(in.Header(), match)}
 	if in.Nested() {
 		return s, nil
 	}
@@ -55,7 +57,7 @@ func FileState(name string, in *rows.Reader, resource, match string, schema *sci
 		Resource: resource, Match: match, Input: name,
 		Schema: func(string) *scim.ResourceSchema { return schema },
 	}
-	if hasColumn(in.Header(), "id") {
+	if columnOf(in.Header(), "id") >= 0 {
 		options.Match = "id" // which is then told exactly; the key is among the values
 	}
 	var err error
@@ -77,13 +79,8 @@ func MemberState(name string, in *rows.Reader) (s *State, ok bool) {
 	return &State{Name: name, in: in, members: &columns}, ok
 }
 
-func hasColumn(header []string, name string) bool {
-	for _, h := range header {
-		if strings.EqualFold(h, name) {
-			return true
-		}
-	}
-	return false
+func columnOf(header []string, name string) int {
+	return slices.IndexFunc(header, func(h string) bool { return strings.EqualFold(h, name) })
 }
 
 // whole says whether an attribute that the state does not hold is one that
@@ -136,7 +133,7 @@ func (x *comparison) loadLive(ctx context.Context, s *State) error {
 		if err != nil {
 			return err
 		}
-		return x.keep(s, 0, have)
+		return x.keep(s, 0, have, "")
 	})
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", s.Name, err)
@@ -215,7 +212,11 @@ func (x *comparison) reader(s *State) func(*rows.Row) error {
 		if hasID {
 			have.ID = record.Key
 		}
-		return x.keep(s, row.Line, have)
+		name := ""
+		if s.named >= 0 && s.named < len(row.Cells) {
+			name = mapping.Clean(row.Cells[s.named])
+		}
+		return x.keep(s, row.Line, have, name)
 	}
 }
 
@@ -232,7 +233,7 @@ func (x *comparison) keepObject(s *State, row *rows.Row) error {
 	if key, _ := x.keyOf(o); key == "" && have.ID == "" {
 		return fmt.Errorf("%s:%d: neither id nor %s: this is no %s (compare what scimbulk export writes)", s.Name, row.Line, x.matchName(), x.Rules.Schema.Resource)
 	}
-	return x.keep(s, row.Line, have)
+	return x.keep(s, row.Line, have, "")
 }
 
 // idIn is the id of a resource; some servers number theirs.
@@ -245,9 +246,13 @@ func idIn(o scim.Object) string {
 	return id
 }
 
-// keep puts a resource into the spool and the index.
-func (x *comparison) keep(s *State, line int64, have *plan.Current) error {
+// keep puts a resource into the spool and the index. name is its key where it is
+// not among its attributes.
+func (x *comparison) keep(s *State, line int64, have *plan.Current, name string) error {
 	key, fold := x.keyOf(have.Object)
+	if key == "" {
+		key, fold = name, mapping.Fold(x.leaf, name)
+	}
 	x.Rules.Comparable(have.Object)
 	for i := range x.parts {
 		if !s.held[i] && !scim.Unassigned(x.parts[i].Value(have.Object)) {
