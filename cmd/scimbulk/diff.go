@@ -161,7 +161,9 @@ type diffRun struct {
 	dir   *directory // nil where nobody asks one
 	sink  *diffSink
 	stdin string // where standard input is kept
-	exit  int
+
+	filter string // by which the live directory is read
+	exit   int
 }
 
 func (o *diffOptions) execute(ctx context.Context, s streams) (err error) {

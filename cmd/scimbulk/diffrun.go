@@ -23,7 +23,8 @@ import (
 // directory.
 type diffFile struct {
 	*rows.Reader
-	name string
+	name      string
+	selection *report.Selection // by its manifest; nil where that does not tell
 }
 
 // compare compares two states of one kind of resources.
@@ -43,6 +44,9 @@ func (r *diffRun) compare(ctx context.Context, p pair) (err error) {
 	}
 	resource, err := r.resourceOf(files[0], files[1])
 	if err != nil {
+		return err
+	}
+	if err := r.checkSelections(files); err != nil {
 		return err
 	}
 	c := &pipeline.Comparison{ByKey: r.match != "", AllAttributes: r.all, Went: r.went, Meter: &pipeline.Meter{}}
@@ -74,13 +78,10 @@ func (r *diffRun) open(path string) (*diffFile, error) {
 		}
 		path, f.name = r.stdin, "stdin"
 	}
-	if gaps := report.ExportGaps(path); len(gaps) > 0 {
-		if r.plan != "" {
-			return nil, fmt.Errorf("%s is not complete, so that people who are not in it would be taken for gone (%s): export again", path, strings.Join(gaps, "; "))
-		}
-		r.note("warning: %s is not complete: %s", path, strings.Join(gaps, "; "))
+	err := r.readManifest(path, f)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	f.Reader, err = rows.Open(path, rows.Options{Name: f.name})
 	if err != nil {
 		return nil, err
@@ -89,6 +90,56 @@ func (r *diffRun) open(path string) (*diffFile, error) {
 		r.note("%s: %s", f.name, n)
 	}
 	return f, nil
+}
+
+// readManifest learns from the manifest beside an export how whole it is. A file
+// that is not as it was exported is not what the manifest speaks of.
+func (r *diffRun) readManifest(path string, f *diffFile) error {
+	manifest, entry := report.ExportedFile(path)
+	if manifest == nil {
+		return nil
+	}
+	d, err := digest(path)
+	if err != nil {
+		return err
+	}
+	if entry.SHA256 == d.SHA256 {
+		f.selection = manifest.Selection
+	}
+	if entry.Grade != pipeline.GradeC {
+		return nil
+	}
+	gaps := strings.Join(entry.Reasons, "; ")
+	if r.plan != "" {
+		return fmt.Errorf("%s is not complete, so that people who are not in it would be taken for gone (%s): export again", path, gaps)
+	}
+	r.note("warning: %s is not complete: %s", path, gaps)
+	return nil
+}
+
+// checkSelections sees that both states are of the same people. The live
+// directory is read by the filter that the file was exported with.
+func (r *diffRun) checkSelections(files [2]*diffFile) error {
+	live := &report.Selection{Inactive: pipeline.InactiveInclude}
+	var selections [2]*report.Selection
+	for i, f := range files {
+		if f == nil {
+			selections[i] = live
+			continue
+		}
+		if selections[i] = f.selection; f.selection != nil {
+			live.Filter = f.selection.Filter
+		}
+	}
+	if r.filter = live.Filter; selections[0].SamePeople(selections[1]) {
+		return nil
+	}
+	const told = "the two do not hold the same people by their manifests (--filter or --inactive of export): some may be in one of them alone for that reason"
+	if r.plan != "" {
+		return fmt.Errorf("%s; export again, for no change set can be made of them", told)
+	}
+	r.note("warning: %s", told)
+	return nil
 }
 
 // resourceOf is what both files hold, "" for memberships.
@@ -148,10 +199,10 @@ func (r *diffRun) ofResources(ctx context.Context, c *pipeline.Comparison, resou
 	if c.Rules, err = r.rules(resource, schema); err != nil {
 		return err
 	}
-	if c.Old, err = r.state(resource, c.Match, schema, files[0]); err != nil {
+	if c.Old, err = r.state(ctx, resource, c.Match, schema, files[0]); err != nil {
 		return err
 	}
-	c.New, err = r.state(resource, c.Match, schema, files[1])
+	c.New, err = r.state(ctx, resource, c.Match, schema, files[1])
 	return err
 }
 
@@ -194,20 +245,23 @@ func (r *diffRun) rules(resource string, schema *scim.ResourceSchema) (plan.Rule
 	return rules, nil
 }
 
-func (r *diffRun) state(resource string, match *scim.Target, schema *scim.ResourceSchema, f *diffFile) (*pipeline.State, error) {
-	if f != nil {
-		s, err := pipeline.FileState(f.name, f.Reader, resource, match.Path.String(), schema)
-		if err == nil {
-			for _, n := range s.Notes {
-				r.note("%s: %s", f.name, n)
-			}
-		}
-		return s, err
+func (r *diffRun) state(ctx context.Context, resource string, match *scim.Target, schema *scim.ResourceSchema, f *diffFile) (*pipeline.State, error) {
+	if f == nil {
+		config, err := r.dir.listings(ctx)
+		return pipeline.LiveState(r.dir.name, &pipeline.Export{
+			Client: r.dir.client, Profile: r.dir.profile, Endpoint: pipeline.Endpoint(resource), Filter: r.filter,
+			Inactive: pipeline.InactiveInclude, Workers: r.dir.workers, Thorough: true, Config: config,
+		}), err
 	}
-	return pipeline.LiveState(r.dir.name, &pipeline.Export{
-		Client: r.dir.client, Profile: r.dir.profile, Endpoint: pipeline.Endpoint(resource),
-		Inactive: pipeline.InactiveInclude, Workers: r.dir.workers,
-	}), nil
+	s, err := pipeline.FileState(f.name, f.Reader, resource, match.Path.String(), schema)
+	if err != nil {
+		return nil, err
+	}
+	s.Whole = f.selection.AllAttributes()
+	for _, n := range s.Notes {
+		r.note("%s: %s", f.name, n)
+	}
+	return s, nil
 }
 
 // carryOut compares, and tells what it came to.

@@ -175,7 +175,7 @@ func (x *exportRun) execute(ctx context.Context) (err error) {
 	take, work, release := twoStops(ctx, x.s.err, "pages")
 	defer release()
 	x.meter = &pipeline.Meter{}
-	x.manifest = report.Manifest{Target: x.dir.name, Provider: x.dir.profile.Name, Started: time.Now().UTC()}
+	x.manifest = report.Manifest{Target: x.dir.name, Provider: x.dir.profile.Name, Started: time.Now().UTC(), Selection: x.selection()}
 	if err := x.begin(); err != nil {
 		return err
 	}
@@ -533,6 +533,13 @@ func fullPaths(paths []string) []string {
 		}
 	}
 	return full
+}
+
+// selection is what part of the directory is asked for.
+func (o *exportOptions) selection() *report.Selection {
+	return &report.Selection{
+		Filter: o.filter, Inactive: o.inactive, Attributes: o.attributes, ExcludeAttributes: o.excluded, Mapping: o.mapping != "",
+	}
 }
 
 // finish writes the manifest beside the data and the summary of the run, tells

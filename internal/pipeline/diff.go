@@ -130,7 +130,7 @@ func (x *comparison) choose() {
 		inOld, inNew := x.Old.held[i], x.New.held[i]
 		switch {
 		case !inOld && !inNew:
-		case inOld && inNew, p.Verifiable() && (x.AllAttributes || !inOld && x.Old.whole() || !inNew && x.New.whole()):
+		case inOld && inNew, p.Verifiable() && (x.AllAttributes || !inOld && x.Old.Whole || !inNew && x.New.Whole):
 			x.taken[i] = true
 			x.names = append(x.names, p.Name())
 		default:

@@ -19,6 +19,9 @@ type State struct {
 	Name string
 	// Notes say what of a file is not compared.
 	Notes []string
+	// Whole: an attribute that the state does not hold is one that nobody has.
+	// Without it, a file may have been written without the attribute.
+	Whole bool
 	Size  int64 // resources, once the comparison has run
 
 	live    *Export
@@ -44,7 +47,7 @@ const (
 )
 
 // LiveState is the directory as it is now.
-func LiveState(name string, e *Export) *State { return &State{Name: name, live: e} }
+func LiveState(name string, e *Export) *State { return &State{Name: name, Whole: true, live: e} }
 
 // FileState is a file of users or groups: CSV in the columns of an export, or
 // JSONL. in is read by the comparison; closing it is the caller's business.
@@ -82,10 +85,6 @@ func MemberState(name string, in *rows.Reader) (s *State, ok bool) {
 func columnOf(header []string, name string) int {
 	return slices.IndexFunc(header, func(h string) bool { return strings.EqualFold(h, name) })
 }
-
-// whole says whether an attribute that the state does not hold is one that
-// nobody has: a file may have been written without it.
-func (s *State) whole() bool { return s.live != nil }
 
 // at reads a resource back; nil for none.
 func (s *State) at(place int64) (*rows.Row, error) {

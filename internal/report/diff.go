@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -11,8 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/pipeline"
@@ -37,15 +36,17 @@ type DiffText struct {
 // Show prints one difference.
 func (t *DiffText) Show(d *pipeline.Delta) error {
 	var b strings.Builder
+	key := harmless(cutTo(d.Key, longestKey))
 	switch d.Kind {
 	case pipeline.Came:
-		t.line(&b, "+", green, printable(d.Key)+held(d))
+		b.WriteString(t.paint(green, "+ "+key) + held(d) + "\n")
 	case pipeline.Went:
-		t.line(&b, "-", red, printable(d.Key)+held(d))
+		b.WriteString(t.paint(red, "- "+key) + held(d) + "\n")
 	default:
-		t.line(&b, "~", yellow, printable(d.Key))
-		for _, difference := range d.Differences {
-			b.WriteString("    " + changeText(difference) + "\n")
+		b.WriteString(t.paint(yellow, "~ "+key) + "\n")
+		for _, l := range attributeLines(d.Differences, nil) {
+			colour := map[string]string{"+": green, "-": red, "~": yellow}[l.Mark]
+			fmt.Fprintf(&b, "    %s %s: %s\n", t.paint(colour, cmp.Or(l.Mark, " ")), l.Path, l.Text)
 		}
 	}
 	_, err := io.WriteString(t.Out, b.String())
@@ -55,12 +56,11 @@ func (t *DiffText) Show(d *pipeline.Delta) error {
 // Flush has nothing to do.
 func (t *DiffText) Flush() error { return nil }
 
-func (t *DiffText) line(b *strings.Builder, mark, colour, text string) {
-	if t.Colour {
-		fmt.Fprintf(b, "%s%s %s%s\n", colour, mark, text, plainC)
-		return
+func (t *DiffText) paint(colour, text string) string {
+	if !t.Colour || colour == "" {
+		return text
 	}
-	fmt.Fprintf(b, "%s %s\n", mark, text)
+	return colour + text + plainC
 }
 
 // heldShown is how many attributes of somebody who came or went are shown.
@@ -69,101 +69,20 @@ const heldShown = 4
 // held says in a few words who came or went.
 func held(d *pipeline.Delta) string {
 	var parts []string
-	for _, h := range d.Differences {
+	for _, l := range attributeLines(d.Differences, nil) {
+		if l.Text == strconv.Quote(d.Key) {
+			continue
+		}
 		if len(parts) == heldShown {
 			parts = append(parts, "…")
 			break
 		}
-		if h.New != d.Key {
-			parts = append(parts, h.Path+" "+diffValue(h.New, longestHeld))
-		}
+		parts = append(parts, l.Path+": "+l.Text)
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return "  " + strings.Join(parts, ", ")
-}
-
-// How many characters of a value are shown: of somebody who came, and of an
-// attribute that has changed.
-const (
-	longestHeld   = 40
-	longestChange = 2000
-)
-
-// changeText is an attribute that has changed, from old to new.
-func changeText(d plan.Difference) string {
-	_, gone := d.Old.([]any)
-	_, come := d.New.([]any)
-	old, now := diffValue(d.Old, longestChange), diffValue(d.New, longestChange)
-	switch {
-	case d.Secret:
-		return d.Path + ": (secret)"
-	case d.Old == nil && come:
-		return d.Path + ": + " + now
-	case d.New == nil && gone:
-		return d.Path + ": - " + old
-	}
-	return d.Path + ": " + old + " → " + now
-}
-
-func diffValue(v any, longest int) string {
-	if v == nil {
-		return "nothing"
-	}
-	text := diffBrief(v)
-	if utf8.RuneCountInString(text) > longest {
-		text = string([]rune(text)[:longest-1]) + "…"
-	}
-	return text
-}
-
-// diffBrief writes a value as JSON, and the values of a list without their
-// wrapping where they have nothing but a value and a type.
-func diffBrief(v any) string {
-	switch v := v.(type) {
-	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = diffBrief(e)
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case scim.Object:
-		value, typ := v["value"], v["type"]
-		switch {
-		case len(v) == 1 && value != nil:
-			return diffBrief(value)
-		case len(v) == 2 && value != nil && typ != nil:
-			return fmt.Sprint(typ) + ": " + diffBrief(value)
-		}
-	}
-	b, err := scim.Encode(v)
-	if err != nil {
-		return "?"
-	}
-	return printableJSON(string(b))
-}
-
-// printable is a name as a terminal may show it: names come from files and
-// directories, and could hold what moves the cursor.
-func printable(name string) string {
-	if name == "" {
-		return `""`
-	}
-	if strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
-		return strconv.Quote(name)
-	}
-	return name
-}
-
-// printableJSON escapes what JSON need not escape and a terminal obeys.
-func printableJSON(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return utf8.RuneError
-		}
-		return r
-	}, text)
 }
 
 // DiffCSV writes differences as CSV: a line for who came or went, and one an
@@ -187,7 +106,7 @@ func (w *DiffCSV) Show(d *pipeline.Delta) error {
 	for _, difference := range d.Differences {
 		old, now := cellOf(difference.Old), cellOf(difference.New)
 		if difference.Secret {
-			old, now = "", "(secret)"
+			old, now = "", hiddenText
 		}
 		if err := w.write(d, difference.Path, old, now); err != nil {
 			return err
@@ -370,9 +289,9 @@ func (s *DiffSummary) WriteText(out io.Writer) error {
 	return err
 }
 
-// ExportGaps says what the manifest beside an exported file tells of its gaps:
-// nothing where it has none, or where there is no manifest.
-func ExportGaps(path string) []string {
+// ExportedFile finds what the manifest beside a file says of it; nil where there
+// is none, or none of this file.
+func ExportedFile(path string) (*Manifest, *ManifestFile) {
 	for _, at := range []string{path + ".manifest.json", filepath.Join(filepath.Dir(path), "manifest.json")} {
 		text, err := os.ReadFile(at)
 		if err != nil {
@@ -382,13 +301,13 @@ func ExportGaps(path string) []string {
 		if json.Unmarshal(text, &m) != nil {
 			continue
 		}
-		for _, f := range m.Files {
-			if f.Path == filepath.Base(path) && f.Grade == "C" {
-				return f.Reasons
+		for i := range m.Files {
+			if f := &m.Files[i]; f.Path == filepath.Base(path) {
+				return &m, f
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // WriteDiffs prints comparisons as JSON: one as an object, several as a list.

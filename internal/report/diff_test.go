@@ -64,23 +64,24 @@ func allShown(t *testing.T, d Differences, out *bytes.Buffer) string {
 func TestDiffText(t *testing.T) {
 	var out bytes.Buffer
 	got := allShown(t, &DiffText{Out: &out}, &out)
-	long := `"` + strings.Repeat("long ", 500)[:longestChange-2] + "…"
 	want := `- =cmd@example.com
-~ "red\x1b[31m@example.com"
-    title: "-1" → nothing
-    active: true → false
-    nickName: "a\u001b[2J` + "\ufffd" + `b" → ` + long + `
-    password: (secret)
-    roles: - ["agent"]
-    emails: + [work: "x@example.com", {"primary":true,"type":"home","value":"y"}]
-+ new@example.com  title "T", active true, locale "` + strings.Repeat("l", longestHeld-2) + `…, timezone "UTC", …
+~ red` + "\ufffd" + `[31m@example.com
+    - title: "-1"
+    ~ active: true → false
+    ~ nickName: "a\x1b[2J\u202eb" → ` + `"` + strings.Repeat("long ", 500)[:longestValue-2] + `…
+    ~ password: (hidden)
+    - roles: "agent"
+    + emails[type eq "work"].value: "x@example.com"
+    + emails[type eq "home"].primary: true
+    + emails[type eq "home"].value: "y"
++ new@example.com  title: "T", active: true, locale: "` + strings.Repeat("l", longestValue-2) + `…, timezone: "UTC", …
 `
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
 	out.Reset()
 	coloured := allShown(t, &DiffText{Out: &out, Colour: true}, &out)
-	for _, line := range []string{red + "- =cmd", yellow + `~ "red\x1b`, green + "+ new"} {
+	for _, line := range []string{red + "- =cmd", yellow + "~ red", green + "+ new"} {
 		if !strings.Contains(coloured, line) {
 			t.Errorf("no line with %q in %q", line, coloured)
 		}
@@ -100,7 +101,7 @@ func TestDiffCSV(t *testing.T) {
 		`went,User,'=cmd@example.com,1,,,,2,`,
 		`changed,User,red` + "\x1b" + `[31m@example.com,2,title,'-1,,3,2`,
 		`changed,User,red` + "\x1b" + `[31m@example.com,2,active,true,false,3,2`,
-		`changed,User,red` + "\x1b" + `[31m@example.com,2,password,,(secret),3,2`,
+		`changed,User,red` + "\x1b" + `[31m@example.com,2,password,,(hidden),3,2`,
 		`changed,User,red` + "\x1b" + `[31m@example.com,2,roles,"[{""value"":""agent""}]",,3,2`,
 		`came,User,new@example.com,3,,,,,4`,
 	} {
@@ -175,22 +176,23 @@ func TestChangeSet(t *testing.T) {
 	}
 }
 
-func TestExportGaps(t *testing.T) {
+func TestExportedFile(t *testing.T) {
 	dir := t.TempDir()
-	const manifest = `{"files":[{"path":"a.csv","grade":"C","reasons":["too few"]},{"path":"b.csv","grade":"B","reasons":["well"]}]}`
+	const manifest = `{"target":"all","files":[{"path":"a.csv","grade":"C","reasons":["too few"]},{"path":"b.csv","grade":"B"}]}`
 	for name, text := range map[string]string{
-		"manifest.json": manifest, "c.csv.manifest.json": `{"files":[{"path":"c.csv","grade":"C","reasons":["cut"]}]}`, "d.csv.manifest.json": "no JSON",
+		"manifest.json": manifest, "c.csv.manifest.json": `{"target":"c","files":[{"path":"c.csv","grade":"A"}]}`, "d.csv.manifest.json": "no JSON",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string][]string{"a.csv": {"too few"}, "b.csv": nil, "c.csv": {"cut"}, "d.csv": nil, "e.csv": nil} {
-		if got := ExportGaps(filepath.Join(dir, name)); !slices.Equal(got, want) {
+	for name, want := range map[string]string{"a.csv": "all C", "b.csv": "all B", "c.csv": "c A", "d.csv": "", "e.csv": ""} {
+		got := ""
+		if m, f := ExportedFile(filepath.Join(dir, name)); m != nil {
+			got = m.Target + " " + f.Grade
+		}
+		if got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
-	}
-	if got := ExportGaps(filepath.Join(t.TempDir(), "a.csv")); got != nil {
-		t.Errorf("without a manifest: %q", got)
 	}
 }

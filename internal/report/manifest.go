@@ -21,6 +21,29 @@ type Manifest struct {
 	Files    []ManifestFile `json:"files"`
 	// Grade is the weakest of the files' grades.
 	Grade string `json:"grade"`
+	// Selection is what was asked for; nil in manifests of old.
+	Selection *Selection `json:"selection,omitempty"`
+}
+
+// Selection says what part of a directory an export was to hold: members that
+// are empty leave nothing out.
+type Selection struct {
+	Filter            string   `json:"filter,omitempty"`
+	Inactive          string   `json:"inactive"`
+	Attributes        []string `json:"attributes,omitempty"`
+	ExcludeAttributes []string `json:"exclude_attributes,omitempty"`
+	Mapping           bool     `json:"mapping,omitempty"` // the columns are those of an import mapping
+}
+
+// AllAttributes says whether no attribute was left out: one that nobody has in
+// the file is one that nobody had.
+func (s *Selection) AllAttributes() bool {
+	return s != nil && len(s.Attributes) == 0 && len(s.ExcludeAttributes) == 0 && !s.Mapping
+}
+
+// SamePeople says whether two exports were to hold the same people.
+func (s *Selection) SamePeople(other *Selection) bool {
+	return s == nil || other == nil || s.Filter == other.Filter && s.Inactive == other.Inactive
 }
 
 // ManifestFile is one exported file.
