@@ -74,7 +74,6 @@ func (im *Import) FindAbsent(ctx context.Context, s *Survey) (*Reading, error) {
 		return nil, err
 	}
 	im.Rules.Self = s.self
-	s.held.settle()
 	s.Absent = &Absent{Mode: im.Absent}
 	all := im.directoryExport()
 	all.Meter = im.Meter
@@ -90,7 +89,6 @@ func (im *Import) FindAbsent(ctx context.Context, s *Survey) (*Reading, error) {
 	for i := range leavers {
 		leavers[i].Line = s.lastLine + int64(i) + 1
 	}
-	s.held = nil
 	im.Meter.Done.Store(0)
 	return reading, nil
 }
@@ -183,6 +181,9 @@ func (im *Import) hold(s *Survey, t *task, fault *Result) {
 		if s.nameless++; s.nameless == 1 {
 			s.namelessLine, s.namelessWhy = fault.Row.Line, fault.Detail
 		}
+		return
+	}
+	if im.Absent == "" || im.Absent == AbsentIgnore {
 		return
 	}
 	for i := range t.record.Assignments {

@@ -72,6 +72,9 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 		return r.readDirectory(ctx, each)
 	}
 	best, costs := r.eachOrDirectory(each), n
+	if r.other != nil {
+		costs += n / 2 // for a row that creates somebody there is another look-up
+	}
 	if r.mayPostFirst() && len(r.survey.sample.keys) >= leastSampled {
 		found, asked, err := r.sample(ctx, each)
 		if err != nil {
@@ -112,21 +115,29 @@ func (r *run) pagesOf(first *scim.Page, apart bool) int64 {
 
 // mayPostFirst says whether a create can be sent without a look-up: all rows
 // make what is missing, and the directory refuses what it has. A provider that
-// revives deleted accounts would do so unannounced.
+// revives deleted accounts would do so unannounced. Rows that say who somebody
+// is by another attribute as well need a directory that keeps that unique too:
+// nothing else would show a rename.
 func (r *run) mayPostFirst() bool {
 	if r.DryRun || r.Mapping.HasOps() || r.Mapping.Match() == "id" || r.Profile.RevivesDeleted {
 		return false
 	}
-	return r.keyIsUnique()
+	return r.keyIsUnique() && (r.other == nil || r.isUnique(r.other.Path.String()))
 }
 
 // keyIsUnique says whether the directory is known to refuse a second resource
 // with the same key: by its profile, by the schema that it serves, or because
 // it has done so.
 func (r *run) keyIsUnique() bool {
-	leaf := leafAt(r.Resource, r.Mapping.Match(), r.Rules.Schema)
+	return r.sawUnique.Load() || r.isUnique(r.Mapping.Match())
+}
+
+// isUnique says whether the directory is known beforehand to keep an attribute
+// unique.
+func (r *run) isUnique(attr string) bool {
+	leaf := leafAt(r.Resource, attr, r.Rules.Schema)
 	declared := r.Rules.Schema.Served && (leaf.Uniqueness == "server" || leaf.Uniqueness == "global")
-	return declared || r.sawUnique.Load() || r.Profile.MatchIsUnique(r.Resource, r.Mapping.Match())
+	return declared || r.Profile.MatchIsUnique(r.Resource, attr)
 }
 
 // sample looks some rows up, spread over the file.

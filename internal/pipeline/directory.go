@@ -20,6 +20,9 @@ type lookupDirectory struct {
 	seed   maphash.Seed
 	places map[uint64]place // by the hash of the key
 	file   *scratch
+
+	other  *scim.Target     // the identity beside the key; nil where rows have none
+	others map[uint64]place // by the hash of that
 }
 
 // place is where a resource lies in the file.
@@ -55,22 +58,23 @@ func (r *run) readInactive(ctx context.Context) (*lookupDirectory, error) {
 }
 
 func (r *run) readAll(ctx context.Context, each *lookupEach, all *Export) (*lookupDirectory, error) {
-	l, err := readWhole(ctx, each, all, nil)
+	l, err := readWhole(ctx, each, all, r.other, nil)
 	if l != nil {
 		r.atEnd(l.discard)
 	}
 	return l, err
 }
 
-// readWhole reads the directory, and fails where the reading has gaps. see, if
-// not nil, says of each resource whether the reading keeps it.
-func readWhole(ctx context.Context, each *lookupEach, all *Export, see func(*plan.Current) bool) (*lookupDirectory, error) {
+// readWhole reads the directory, and fails where the reading has gaps. Resources
+// are found by their keys and, if other is not nil, by that identity too. see,
+// if not nil, says of each resource whether the reading keeps it.
+func readWhole(ctx context.Context, each *lookupEach, all *Export, other *scim.Target, see func(*plan.Current) bool) (*lookupDirectory, error) {
 	file, err := newScratch("")
 	if err != nil {
 		return nil, err
 	}
 	l := &lookupDirectory{
-		each: each, all: all, seed: maphash.MakeSeed(), places: map[uint64]place{}, file: file,
+		each: each, all: all, seed: maphash.MakeSeed(), places: map[uint64]place{}, file: file, other: other, others: map[uint64]place{},
 	}
 	listing, err := l.read(ctx, see)
 	if err == nil && !listing.Whole() {
@@ -91,7 +95,10 @@ func (l *lookupDirectory) read(ctx context.Context, see func(*plan.Current) bool
 		}
 		key := l.keyOf(have)
 		_, known := l.places[key]
-		l.places[key] = place{offset: offset, length: int32(len(resource.Raw)), twice: known}
+		at := place{offset: offset, length: int32(len(resource.Raw))}
+		l.noteOther(have, at)
+		at.twice = known
+		l.places[key] = at
 		offset += int64(len(resource.Raw))
 		_, err = out.Write(resource.Raw)
 		return err
@@ -134,6 +141,11 @@ func (l *lookupDirectory) known(key string) (*plan.Current, error) {
 	if !known {
 		return nil, nil
 	}
+	return l.at(at)
+}
+
+// at reads what lies at a place.
+func (l *lookupDirectory) at(at place) (*plan.Current, error) {
 	raw := make([]byte, at.length)
 	if _, err := l.file.ReadAt(raw, at.offset); err != nil {
 		return nil, err

@@ -43,6 +43,11 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 		return w.taken(ctx, failed)
 	}
 	w.reject(failed)
+	if failed.Uniqueness() {
+		if _, err := w.explainRefusal(ctx); err != nil {
+			return false, err
+		}
+	}
 	if w.counted {
 		w.turnedOff.Add(-1)
 	}
@@ -80,6 +85,9 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 		return fatal == nil, fatal
 	}
 	if w.have == nil {
+		if done, fatal = w.explainRefusal(ctx); done || fatal != nil {
+			return done, fatal
+		}
 		if w.have, fatal = w.lookHidden(ctx); fatal != nil {
 			return false, fatal
 		}

@@ -92,9 +92,10 @@ type run struct {
 	seed    maphash.Seed
 
 	directory lookup
-	bulk      *batcher  // nil where every write is a request of its own
-	bulkPlan  *bulkPlan // what a dry run says of it
-	blind     bool      // directory asks only where it must
+	other     *scim.Target // the identity of a row beside its key; nil where it has none
+	bulk      *batcher     // nil where every write is a request of its own
+	bulkPlan  *bulkPlan    // what a dry run says of it
+	blind     bool         // directory asks only where it must
 	imagined  imagined
 	clock     clock
 	hidden    onceDirectory // the inactive people
@@ -176,6 +177,7 @@ func (im *Import) newRun(take context.Context, s *Survey) *run {
 		r.rejected.Store(r.totals.Counts[Rejected])
 		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated] + r.State.Classes()[classTurnedOff])
 	}
+	r.other = r.otherIdentity()
 	r.startAbsent()
 	return r
 }

@@ -28,7 +28,7 @@ func (im *Import) takeReading(ctx context.Context, all *Export, see func(*plan.C
 		return nil, err
 	}
 	g := &Reading{}
-	g.directory, err = readWhole(ctx, each, all, func(have *plan.Current) bool {
+	g.directory, err = readWhole(ctx, each, all, im.otherIdentity(), func(have *plan.Current) bool {
 		keep := see(have)
 		if keep {
 			g.People++

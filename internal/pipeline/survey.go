@@ -31,7 +31,7 @@ type Survey struct {
 	// Absent is what FindAbsent adds, or a resumed run has kept.
 	Absent *Absent
 
-	held         *held // nil when nobody asks who is absent
+	held         *held // nil when nobody asks whom the rows mean
 	nameless     int64 // rows that do not say whom they mean
 	namelessLine int64
 	namelessWhy  string
@@ -59,7 +59,7 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	s := &Survey{duplicates: newDuplicates(), references: newReferences(im.Mapping, im.Rules.Schema)}
 	mapper := im.Mapping.NewMapper()
-	if im.Absent == AbsentReport || im.Absent == AbsentDeactivate {
+	if im.Absent == AbsentReport || im.Absent == AbsentDeactivate || im.otherIdentity() != nil {
 		s.held = &held{seed: maphash.MakeSeed()}
 	}
 	for row, err := range in.Rows(ctx) {
@@ -76,6 +76,9 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 			im.countSwitch(s, t)
 		}
 		im.Meter.Done.Add(1)
+	}
+	if s.held != nil {
+		s.held.settle()
 	}
 	if s.references != nil {
 		s.references.place(s.duplicates, im.Mapping.Resource(), im.Mapping.Match())

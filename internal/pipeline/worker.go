@@ -133,6 +133,7 @@ type row struct {
 	absent  bool // a look-up before the write that is in doubt found nothing
 	since   time.Time
 	settled time.Time // when a create that is in doubt can no longer come late
+	clash   string    // why the row cannot have its other identity, "" where it can
 	murky   bool      // the directory shows neither what was there before that write nor what it makes
 	rounds  int
 	step    int
@@ -158,6 +159,9 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 	for ; w.rounds < maxRounds; w.rounds++ {
 		err := w.look(ctx, w.rounds > 0 || w.shared && w.later || w.sent != "")
 		if err != nil {
+			return w.failedLookup(err)
+		}
+		if err := w.seekClash(ctx); err != nil {
 			return w.failedLookup(err)
 		}
 		w.decide()
@@ -224,6 +228,10 @@ func (w *row) decide() {
 	}
 	if w.binding.reject != "" && w.op != plan.Delete && w.op != plan.Deactivate {
 		w.change = plan.Change{Action: plan.ActReject, Class: ClassReference, Reason: w.binding.reject}
+		return
+	}
+	if w.clash != "" {
+		w.change = plan.Change{Action: plan.ActReject, Class: ClassConflict, Reason: w.clash}
 		return
 	}
 	w.change = w.Rules.Decide(w.wish(), w.have)
