@@ -54,11 +54,12 @@ func TestJoiningKilledAndResumed(t *testing.T) {
 			people, mapping, in := newTeams(t, dir, n)
 			run := filepath.Join(dir, "run")
 			p := start(t, dir, "import", people, "-m", mapping, "--url", s.url, "--workers", "2", "--settle", "200ms", "--run-dir", run)
+			const created, patched = `"op":"create"`, `"method":"PATCH"`
 			for _, at := range []struct {
-				method string
-				count  int
-			}{{"POST", 15 + 100}, {"PATCH", 1}, {"PATCH", 5}, {"PATCH", 9}} {
-				p.until(t, fmt.Sprintf("%d %s", at.count, at.method), func() bool { return s.requests(at.method) >= at.count })
+				what  string
+				count int
+			}{{created, 15 + 100}, {patched, 1}, {patched, 5}, {patched, 9}} {
+				p.until(t, fmt.Sprintf("%d times %s", at.count, at.what), func() bool { return s.audited(at.what) >= at.count })
 				if err := p.Process.Kill(); err != nil {
 					t.Fatal(err)
 				}
@@ -87,13 +88,13 @@ func TestJoiningKilledAndResumed(t *testing.T) {
 	}
 }
 
-// requests counts those of a method that were answered so far.
-func (s *served) requests(method string) int {
+// audited counts the lines of the audit log so far that hold a text.
+func (s *served) audited(what string) int {
 	data, err := os.ReadFile(s.audit)
 	if err != nil {
 		return 0
 	}
-	return strings.Count(string(data), `"method":"`+method+`"`)
+	return strings.Count(string(data), what)
 }
 
 // checkMemberships holds an export of who is in which group to what it should be.

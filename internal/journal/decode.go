@@ -70,7 +70,7 @@ func (d *decoder) any(text []byte) error {
 		return bad("%v", err)
 	}
 	switch rec.Kind {
-	case kindIntent, kindVoid, kindDone:
+	case kindIntent, kindVoid, kindDone, kindStep:
 		return d.rows(rec.Kind, text)
 	case kindNote:
 		return d.noted(text)
@@ -91,8 +91,12 @@ func (d *decoder) scanned() error {
 			return err
 		}
 	}
+	take := d.state.finish
+	if s.steps {
+		take = d.state.step
+	}
 	for _, out := range s.outcomes {
-		if err := d.state.finish(out); err != nil {
+		if err := take(out); err != nil {
 			return err
 		}
 	}
@@ -102,7 +106,7 @@ func (d *decoder) scanned() error {
 	return nil
 }
 
-// rows decodes a record of intents, voids or outcomes.
+// rows decodes a record of intents, voids, steps or outcomes.
 func (d *decoder) rows(kind string, text []byte) error {
 	var rec struct {
 		At    time.Time          `json:"at"`
@@ -146,6 +150,9 @@ func (d *decoder) row(kind string, at time.Time, cells []jsontext.Value) error {
 		var out Outcome
 		if err := unpack(cells, 2, &out.Line, &out.Outcome, &out.Attempts, &out.Class); err != nil {
 			return err
+		}
+		if kind == kindStep {
+			return d.state.step(out)
 		}
 		return d.state.finish(out)
 	}

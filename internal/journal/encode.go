@@ -37,6 +37,7 @@ const (
 	kindIntent  = "intent"
 	kindVoid    = "void"
 	kindDone    = "done"
+	kindStep    = "step"
 	kindNote    = "note"
 	kindEnd     = "end"
 )
@@ -196,6 +197,21 @@ func appendDone(dst []byte, outcomes []Outcome, stats *Stats) ([]byte, error) {
 			stats = nil
 		}
 		dst = closeRecord(append(dst, '}'), start)
+	}
+	return dst, nil
+}
+
+func appendSteps(dst []byte, outcomes []Outcome) ([]byte, error) {
+	for len(outcomes) > 0 {
+		n := min(len(outcomes), rowsPerRecord)
+		start := len(dst)
+		dst = append(openRecord(dst), `{"kind":"step","rows":[`...)
+		var err error
+		if dst, err = appendRows(dst, outcomes[:n], appendOutcome); err != nil {
+			return nil, err
+		}
+		dst = closeRecord(append(dst, "]}"...), start)
+		outcomes = outcomes[n:]
 	}
 	return dst, nil
 }

@@ -239,6 +239,17 @@ func (l *Log) Done(outcomes []Outcome, stats Stats) error {
 	return nil
 }
 
+// Steps records what rows have come to for which more is to be done before they
+// have their outcome: their intents so far are not in doubt any more. Of several
+// steps of a line the first one counts.
+func (l *Log) Steps(outcomes []Outcome) error {
+	text, err := appendSteps(nil, outcomes)
+	if err != nil {
+		return fmt.Errorf("record steps: %w", err)
+	}
+	return l.append(text)
+}
+
 // Withdraw takes back intents (their Line and Step) whose requests were not
 // sent, or surely not processed, so that resume need not settle them.
 func (l *Log) Withdraw(intents []Intent) error {

@@ -19,6 +19,7 @@ type scanner struct {
 	outcomes []Outcome
 	stats    Stats
 	hasStats bool
+	steps    bool // outcomes are those of steps
 
 	stamp []byte // the last time read, and its text: most follow their like
 	time  time.Time
@@ -28,12 +29,15 @@ type scanner struct {
 // record reports whether it could read the record.
 func (s *scanner) record(text []byte) bool {
 	s.text, s.at, s.failed = text, 0, false
-	s.intents, s.outcomes, s.hasStats = s.intents[:0], s.outcomes[:0], false
+	s.intents, s.outcomes, s.hasStats, s.steps = s.intents[:0], s.outcomes[:0], false, false
 	switch {
 	case s.skip(`{"kind":"intent","at":`):
 		s.intentRows()
 	case s.skip(`{"kind":"done","rows":[`):
 		s.doneRows()
+	case s.skip(`{"kind":"step","rows":[`):
+		s.steps = true
+		s.stepRows()
 	default:
 		return false
 	}
@@ -55,6 +59,13 @@ func (s *scanner) doneRows() {
 	}
 	if s.skip(`,"stats":{`) {
 		s.total()
+	}
+	s.expect("}")
+}
+
+func (s *scanner) stepRows() {
+	for more := !s.skip("]"); more && !s.failed; more = s.more() {
+		s.outcomes = append(s.outcomes, s.outcome())
 	}
 	s.expect("}")
 }

@@ -31,6 +31,7 @@ type State struct {
 	Skipped int64 // records of a kind that a later version knows
 
 	marks   marks
+	steps   marks // of lines without an outcome, whose own step is done
 	done    int64
 	counts  map[string]int64
 	classes map[string]int64
@@ -50,7 +51,7 @@ type doubt struct {
 
 func newState() *State {
 	return &State{Sessions: 1, counts: map[string]int64{}, classes: map[string]int64{},
-		marks: newMarks(), open: map[int64][]doubt{}}
+		marks: newMarks(), steps: newMarks(), open: map[int64][]doubt{}}
 }
 
 // Done returns what became of a line (without Attempts), and whether it has an
@@ -58,6 +59,13 @@ func newState() *State {
 func (s *State) Done(line int64) (Outcome, bool) {
 	end, ok := s.marks.get(line)
 	return Outcome{Line: line, Outcome: end.outcome, Class: end.class}, ok
+}
+
+// Step returns what a line has come to that has no outcome yet because more is
+// to be done for it, and whether it has come to anything.
+func (s *State) Step(line int64) (Outcome, bool) {
+	end, ok := s.steps.get(line)
+	return Outcome{Line: line, Outcome: end.outcome, Class: end.class}, ok && !s.marks.has(line)
 }
 
 // Rows returns how many lines have an outcome.
@@ -147,6 +155,20 @@ func (s *State) finish(out Outcome) error {
 	if out.Class != "" {
 		s.classes[out.Class]++
 	}
+	delete(s.open, out.Line)
+	return nil
+}
+
+// step ends the intents of a line so far: what they came to is known. The first
+// step counts, since a line that was created stays created.
+func (s *State) step(out Outcome) error {
+	if err := known(out.Line, 0); err != nil {
+		return err
+	}
+	if out.Outcome == "" {
+		return bad("line %d has come to nothing", out.Line)
+	}
+	s.steps.set(out.Line, ending{out.Outcome, out.Class})
 	delete(s.open, out.Line)
 	return nil
 }

@@ -70,8 +70,8 @@ func (r *run) recorded() {
 
 // writeDown records a batch, and tells those who wait for it.
 func (r *run) writeDown(batch []*Result) error {
-	outcomes := slices.DeleteFunc(slices.Clone(batch), func(result *Result) bool { return result.mark != nil })
-	if err := r.writeBatch(outcomes); err != nil {
+	outcomes := slices.DeleteFunc(slices.Clone(batch), func(result *Result) bool { return result.mark != nil || result.waits })
+	if err := errors.Join(r.writeBatch(outcomes), r.logSteps(batch)); err != nil {
 		return err
 	}
 	for _, result := range batch {

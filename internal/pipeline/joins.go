@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"scimbulk/internal/journal"
+	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
 
@@ -168,19 +169,69 @@ func (j *joinRun) list(ctx context.Context) error {
 // groups to join or to leave first.
 func (r *run) deliver(ctx context.Context, w *row, result *Result) {
 	if r.joins != nil && w.binding.joins != nil {
+		r.joins.takeUp(result)
 		held, err := r.joins.enrol(ctx, w, result)
 		if err != nil {
 			r.stop(err)
 			return
 		}
-		if held {
+		if held && result.Outcome == Unchanged {
 			return
+		}
+		if held { // the log is to know what has been done so far
+			result = &Result{Row: &rows.Row{Number: w.row.Number, Line: w.row.Line}, Outcome: result.Outcome, turnedOff: result.turnedOff, waits: true}
 		}
 	}
 	r.results <- result // the collector takes everything until this channel is closed
 	if w.shared && !w.final && !r.DryRun {
 		r.recorded() // or a crash would leave two rows of one key in doubt, and both would be done again
 	}
+}
+
+// takeUp gives a row the outcome that its own step has had in an earlier session.
+func (j *joinRun) takeUp(result *Result) {
+	if j.State == nil {
+		return
+	}
+	step, known := j.State.Step(result.Row.Line)
+	switch {
+	case !known:
+		return
+	case result.Outcome == Rejected:
+		result.Lame, result.Class = true, ""
+		result.Detail = "its groups were left alone: " + result.Detail
+	case result.Outcome != Unchanged && result.Outcome != Updated:
+		return
+	}
+	result.Outcome, result.Doubt = Outcome(step.Outcome), true
+	if step.Class == classTurnedOff && !result.turnedOff {
+		result.turnedOff = true
+		j.turnedOff.Add(1)
+	}
+}
+
+// made says whether an earlier session has created what a row describes.
+func (j *joinRun) made(line int64) bool {
+	if j.State == nil {
+		return false
+	}
+	step, known := j.State.Step(line)
+	return known && step.Outcome == string(Created)
+}
+
+// logSteps records what rows that wait for their memberships have come to, so
+// that a session that goes on need not settle them one by one.
+func (r *run) logSteps(batch []*Result) error {
+	var steps []journal.Outcome
+	for _, result := range batch {
+		if result.waits {
+			steps = append(steps, journal.Outcome{Line: result.Row.Line, Outcome: string(result.Outcome), Class: result.logClass()})
+		}
+	}
+	if len(steps) == 0 || r.Log == nil {
+		return nil
+	}
+	return r.Log.Steps(steps)
 }
 
 // enrol takes down what the person of a row has to join and to leave. It says
@@ -400,8 +451,14 @@ func (j *joinRun) groupID(m *memberRow) string { return j.groups[m.group].id }
 
 func (j *joinRun) groupName(m *memberRow) (string, error) { return j.groups[m.group].name, nil }
 
+// have hands over who is in a group. Every row has been enrolled by then.
 func (j *joinRun) have(_ context.Context, m *memberRow) (memberSet, error) {
-	return j.groups[m.group].have, nil
+	g := j.groups[m.group]
+	have := g.have
+	if !j.DryRun {
+		g.have = nil // it goes with the worker who has it now
+	}
+	return have, nil
 }
 
 // begin makes a row of a group ready. The number of its intent follows from the
@@ -428,12 +485,14 @@ func (j *joinRun) hand(g *memberGroup, batch []*memberSend) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	var steps []journal.Outcome
 	for _, s := range batch {
 		switch s.outcome {
 		case "":
 			continue // it was not reached
 		case Updated:
 			s.row.fate = isBroughtAbout
+			steps = append(steps, journal.Outcome{Line: int64(s.row.line), Outcome: string(Updated)})
 		case Unchanged:
 			s.row.fate = isNeedless
 		default:
@@ -441,7 +500,10 @@ func (j *joinRun) hand(g *memberGroup, batch []*memberSend) error {
 		}
 		s.row.user = j.note(s.detail)
 	}
-	return nil
+	if len(steps) == 0 {
+		return nil
+	}
+	return j.Log.Steps(steps)
 }
 
 // note numbers what is said of memberships: it is the same for very many.

@@ -70,6 +70,7 @@ type Result struct {
 
 	turnedOff bool            // an update that turned somebody inactive
 	postponed bool            // a second step is to come: only the place of the row is meant
+	waits     bool            // for its memberships: only the log is to know what it has come to
 	step      int             // of the row's next intent
 	mark      chan<- struct{} // no result: closed once all results before it are recorded
 }

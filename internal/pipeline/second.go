@@ -173,6 +173,9 @@ func (w *row) wish() plan.Wish {
 	if op == plan.Create && w.sent == plan.ActCreate && w.have != nil && w.ours() {
 		op = plan.Upsert // it is there because we made it
 	}
+	if op == plan.Create && w.joins != nil && w.joins.made(w.row.Line) {
+		op = plan.Upsert // an earlier session did
+	}
 	if len(w.binding.assignments) == 0 {
 		return plan.Wish{Op: op, Assignments: w.record.Assignments}
 	}
