@@ -82,12 +82,8 @@ func (r *diffRun) open(path string) (*diffFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Reader, err = rows.Open(path, rows.Options{Name: f.name})
-	if err != nil {
+	if f.Reader, err = rows.Open(path, rows.Options{Name: f.name}); err != nil {
 		return nil, err
-	}
-	for _, n := range f.Notes() {
-		r.note("%s: %s", f.name, n)
 	}
 	return f, nil
 }
@@ -287,7 +283,8 @@ func (r *diffRun) carryOut(ctx context.Context, c *pipeline.Comparison, resource
 
 // tell says what was not compared, and what is odd.
 func (r *diffRun) tell(c *pipeline.Comparison, result *pipeline.Compared) {
-	if len(result.Left) > 0 {
+	paired := result.Changed+result.Unchanged > 0
+	if len(result.Left) > 0 && paired {
 		r.note("attributes that one side alone has, not compared (--all-attributes does): %s", strings.Join(result.Left, ", "))
 	}
 	for _, n := range result.Notes {
@@ -296,7 +293,7 @@ func (r *diffRun) tell(c *pipeline.Comparison, result *pipeline.Compared) {
 	if result.Reborn > 0 {
 		r.note("the same by name, with another id: %d", result.Reborn)
 	}
-	if result.Changed+result.Unchanged == 0 && c.Old.Size > 0 && c.New.Size > 0 {
+	if !paired && c.Old.Size > 0 && c.New.Size > 0 {
 		r.note("nobody is in both: are they of one directory? (--match names what tells who is who)")
 	}
 }
