@@ -11,11 +11,19 @@ RACE      := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TESTFLAGS ?=
 BENCHTIME ?= 200ms
 
+# What make torture does: kills in all, rows of each run, the first seed, and
+# one scenario/dialect alone.
+RUNS ?= 1000
+ROWS ?= 2000
+SEED ?= 1
+ONLY ?=
+TORTURE := $(GO) test ./torture -count=1 -timeout 0 -v
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint clean
+.PHONY: help build demo test torture torture-broken bench lint clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
 build: ## build bin/scimbulk
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BINARY) ./cmd/scimbulk
@@ -25,6 +33,12 @@ demo: build ## the main job on made-up people, against the embedded directory
 
 test: ## all tests, with the race detector
 	$(GO) test $(RACE) $(TESTFLAGS) ./...
+
+torture: ## kill runs, the directory and the network again and again, and check (RUNS= ROWS= SEED= ONLY=)
+	$(TORTURE) -run '^(TestTorture|TestDamagedLog)$$' -args -runs $(RUNS) -rows $(ROWS) -seed $(SEED) -only '$(ONLY)' -cuts 0
+
+torture-broken: ## torture builds that are wrong on purpose, and want them caught
+	$(TORTURE) -run '^TestBrokenBuildsAreCaught$$' -args -broken
 
 bench: ## the benchmarks, in short: compare the ratios, not the times
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

@@ -1,0 +1,156 @@
+package torture
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A blow says when a process is killed: at a point inside it, after a time, or
+// once a file has grown so far.
+type blow struct {
+	kind   string
+	server bool   // it is the sandbox that is killed
+	point  string // byPoint
+	times  int    // byPoint: dies the n-th time it comes by
+	linger int    // byPoint: so many milliseconds later, while everybody else goes on
+	after  time.Duration
+	bytes  int64
+}
+
+// Kinds of blows.
+const (
+	never     = "never"
+	byPoint   = "at a point"
+	byTime    = "at a random time"
+	early     = "while it recovers"
+	byLog     = "as the log grows"
+	byResults = "as the results grow"
+	byAudit   = "as the directory changes"
+)
+
+func (b blow) String() string {
+	switch {
+	case b.kind == byPoint && b.linger > 0:
+		return "at a point, held up: " + b.point
+	case b.kind == byPoint:
+		return "at a point: " + b.point
+	}
+	return b.kind
+}
+
+// order tells a build with kill points where to die.
+func (b blow) order() string { return fmt.Sprintf("TORTURE_KILL=%s:%d:%d", b.point, b.times, b.linger) }
+
+// draw chooses the next blow. Sessions that shall die early die before there is
+// much that is new.
+func (t *trial) draw(soon bool) blow {
+	share := max(2, t.rows/(t.kills+1)) // rows between two deaths, about
+	b := blow{kind: byPoint, times: 1 + t.rng.IntN(share), server: t.rng.IntN(6) == 0}
+	kinds := 7
+	switch {
+	case t.plain:
+		kinds = 4
+	case soon:
+		return t.drawEarly(b)
+	}
+	switch t.rng.IntN(kinds) {
+	case 0:
+		b.kind, b.after = byTime, time.Duration(t.rng.Int64N(int64(2*t.ground.took)/int64(t.kills+1)+1))
+	case 1:
+		b.kind, b.bytes = byLog, t.rng.Int64N(int64(share)*100)
+	case 2:
+		b.kind, b.bytes = byResults, t.rng.Int64N(int64(share)*80)
+	case 3:
+		b.kind, b.bytes = byAudit, t.rng.Int64N(int64(share)*300)
+	default:
+		b.server, b.times = false, 1+t.rng.IntN(max(1, share/(1+t.rng.IntN(workers))))
+		b.point = t.drawPoint(func(p point) bool { return p.often && t.passes(p) })
+		b.linger = max(0, t.rng.IntN(60)-30)
+	}
+	return b
+}
+
+func (t *trial) drawEarly(b blow) blow {
+	if t.rng.IntN(2) == 0 {
+		return blow{kind: early, times: b.times, after: time.Duration(t.rng.Int64N(int64(60 * time.Millisecond)))}
+	}
+	return blow{kind: byPoint, times: 1, point: t.drawPoint(func(p point) bool { return p.early || p.often && t.passes(p) })}
+}
+
+// passes says whether the trial comes by a point for row after row.
+func (t *trial) passes(p point) bool {
+	switch filepath.Base(p.file) {
+	case "memberchunk.go":
+		return t.ground.job.groups != nil
+	case "bulk.go":
+		return t.bulk && t.ground.job.groups == nil
+	case "send.go", "worker.go":
+		return t.ground.job.groups == nil && (!t.bulk || p.function != "(w *row) sendOnce(")
+	}
+	return true
+}
+
+func (t *trial) drawPoint(fits func(point) bool) string {
+	var names []string
+	for _, p := range points() {
+		if fits(p) {
+			names = append(names, p.name)
+		}
+	}
+	return names[t.rng.IntN(len(names))]
+}
+
+// await waits until a blow is due. It returns false where the session ends
+// before.
+func (t *trial) await(b blow) bool {
+	grown := t.watch(b)
+	due := time.NewTimer(patience)
+	if grown == nil {
+		due.Reset(b.after)
+	}
+	defer due.Stop()
+	poll := time.NewTicker(300 * time.Microsecond)
+	defer poll.Stop()
+	for {
+		select {
+		case <-t.p.ended:
+			return false
+		case <-due.C:
+			return grown == nil
+		case <-poll.C:
+			if grown != nil && grown() {
+				return true
+			}
+		}
+	}
+}
+
+// watch returns what tells that the file of a blow has grown far enough, nil
+// where it is time that counts.
+func (t *trial) watch(b blow) func() bool {
+	path := map[string]string{
+		byLog:     filepath.Join(t.runDir(), "checkpoint.log"),
+		byResults: filepath.Join(t.runDir(), "results.csv"),
+		byAudit:   t.audit(),
+	}[b.kind]
+	if path == "" {
+		return nil
+	}
+	from := size(path)
+	return func() bool { return size(path) > from+b.bytes }
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// reproduce is the command that tortures in the same way again.
+func (t *trial) reproduce() string {
+	return fmt.Sprintf("make torture RUNS=%d ROWS=%d SEED=%d ONLY='%s'", max(1, t.kills), t.rows, t.seed, t.name())
+}

@@ -1,0 +1,103 @@
+package torture
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+var broken = flag.Bool("broken", false, "torture builds with a defect, and want them caught")
+
+// A defect is a build that is wrong on purpose, and where that shows.
+type defect struct {
+	build
+	arena  string // scenario/dialect
+	faults []string
+}
+
+// defects are the mistakes that tools of this kind make.
+func defects() []defect {
+	const send, settle, worker = "internal/pipeline/send.go", "internal/pipeline/settle.go", "internal/pipeline/worker.go"
+	return []defect{
+		{
+			build: build{name: "intent-after-send", edits: []edit{{
+				send, "(w *row) sendOnce(",
+				"if !travelled.recorded {\n\t\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n\treturn w.send(ctx, body)",
+				"resp, err := w.send(ctx, body)\n\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\treturn nil, err\n\t}\n\treturn resp, err",
+			}}},
+			arena: "create/rfc",
+		},
+		{
+			build: build{name: "blind-retry", edits: []edit{{
+				"internal/scim/retry.go", "repeatable(", "e.Verdict() != NotProcessed", "e.Verdict() == Definite",
+			}}},
+			arena: "create where keys are not unique/rfc", faults: []string{"reset-after-commit=0.05"},
+		},
+		{
+			build: build{name: "exists-taken-at-its-word", edits: []edit{{
+				worker, "(w *row) ours(", "w.absent || w.isYoung()", "w.murky",
+			}}},
+			arena: "create/genesys",
+		},
+		{
+			build: build{name: "no-settle-window", edits: []edit{{
+				settle, "(w *row) unsettled(", "&& !harmless &&", "&& !harmless && w.murky &&",
+			}}},
+			arena: "create where keys are not unique/rfc", faults: []string{"hang-then-commit=0.02:600ms"},
+		},
+		{
+			build: build{name: "outcome-before-result", edits: []edit{{
+				"internal/pipeline/collect.go", "(r *run) writeBatch(", "if err := r.Recorder.Flush(); err != nil {\n\t\treturn err\n\t}\n", "",
+			}}},
+			arena: "upsert, mixed/rfc",
+		},
+	}
+}
+
+// mostTries is how many trials a defect may take to be caught.
+const mostTries = 30
+
+// TestBrokenBuildsAreCaught tortures builds that are wrong on purpose until the
+// checker says so: a checker that finds nothing in them would find nothing at
+// all.
+func TestBrokenBuildsAreCaught(t *testing.T) {
+	if !*broken {
+		t.Skip("make torture-broken builds and tortures them: it takes a minute or two")
+	}
+	clean := newBench(t, program(t, stock()), "")
+	for _, d := range defects() {
+		t.Run(d.name, func(t *testing.T) {
+			wrong := program(t, &d.build)
+			for n := range uint64(mostTries) {
+				tr := clean.against(t, d, wrong, *seed+n)
+				o, err := tr.run(t.TempDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(o.violations) > 0 {
+					fmt.Printf("%s, %s: caught after %d trials, %d violations, such as\n  %s\n",
+						d.name, d.arena, n+1, len(o.violations), strings.Join(o.violations[:min(3, len(o.violations))], "\n  "))
+					return
+				}
+			}
+			t.Errorf("%d trials have found nothing wrong", mostTries)
+		})
+	}
+}
+
+// against makes a trial of a build that is wrong. It is killed from outside.
+func (b *bench) against(t *testing.T, d defect, wrong string, seed uint64) *trial {
+	t.Helper()
+	a := b.arena(t, d.arena)
+	g, err := a.once()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := *a.scenario
+	s.faults = append(s.faults[:len(s.faults):len(s.faults)], d.faults...)
+	return &trial{
+		scenario: &s, dialect: a.dialect, rows: b.rows, kills: 3, seed: seed, ground: g, plain: true,
+		programs: programs{stock: wrong, pointed: wrong},
+	}
+}

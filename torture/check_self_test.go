@@ -1,0 +1,133 @@
+package torture
+
+import (
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// clean is what a faultless run of the mixed job leaves, made up.
+func clean(t *testing.T) *evidence {
+	t.Helper()
+	const n = 50
+	before := &census{people: mostOfThem(n), ids: map[string][]string{}, groups: map[string]map[string]bool{}}
+	ev := &evidence{job: mixedJob(n, before), before: before, summary: summary{Rows: map[string]int{"read": n}, Exit: 3}}
+	ev.after = &census{people: maps.Clone(ev.job.after), ids: map[string][]string{}, groups: map[string]map[string]bool{}}
+	for name := range ev.after.people {
+		ev.after.ids["user "+name] = []string{"id of " + name}
+	}
+	ops := map[string]string{"created": "create", "updated": "patch", "replaced": "replace", "deactivated": "patch", "deleted": "delete"}
+	for _, r := range ev.job.rows {
+		ev.results = append(ev.results, result{line: r.line, key: r.key, outcome: r.outcome, id: "id of " + r.key})
+		ev.summary.Rows[r.outcome]++
+		if op := ops[r.outcome]; op != "" {
+			ev.audit = append(ev.audit,
+				event{Kind: "commit", Op: op, Resource: "User", Key: r.key},
+				event{Kind: "request", Method: "PATCH", Path: "/scim/v2/Users/x", Status: 200})
+		}
+	}
+	ev.log = &checkpoint{text: []byte("1e5e867d {}\n")}
+	quiet := effortOf(ev.audit)
+	ev.quiet = &quiet
+	return ev
+}
+
+// lineOf is the first row with an outcome.
+func lineOf(ev *evidence, outcome string) int {
+	return slices.IndexFunc(ev.results, func(r result) bool { return r.outcome == outcome })
+}
+
+// TestCheckerBites doctors the evidence of a good run, one lie at a time.
+func TestCheckerBites(t *testing.T) {
+	if found := check(clean(t)); len(found) > 0 {
+		t.Fatalf("a good run has violations: %q", found)
+	}
+	commit := func(op, key string) event { return event{Kind: "commit", Op: op, Resource: "User", Key: key} }
+	for _, c := range []struct {
+		name   string
+		doctor func(ev *evidence)
+		want   string
+	}{
+		{"a row without an outcome", func(ev *evidence) { ev.results = ev.results[1:] }, "has no outcome"},
+		{"a row with two", func(ev *evidence) { ev.results = append(ev.results, ev.results[0]) }, "has two outcomes"},
+		{"a row that the input does not have", func(ev *evidence) { ev.results[0].line = 900 }, "is no row of the input"},
+		{"another outcome", func(ev *evidence) { ev.results[lineOf(ev, "created")].outcome = "unchanged" }, "and should be created"},
+		{"nobody knows", func(ev *evidence) { ev.results[lineOf(ev, "created")].outcome = "unknown" }, "is unknown"},
+		{"a summary that counts wrong", func(ev *evidence) { ev.summary.Rows["created"]++ }, "the summary says"},
+		{"rows pending", func(ev *evidence) { ev.summary.Rows["pending"] = 1 }, "1 pending"},
+		{"another exit code", func(ev *evidence) { ev.summary.Exit = 0 }, "exit code 0"},
+		{"created twice", func(ev *evidence) {
+			ev.audit = append(ev.audit, commit("create", ev.results[lineOf(ev, "created")].key))
+		}, "created 2 times"},
+		{"never created", func(ev *evidence) { ev.audit = ev.audit[2:] }, "created 0 times"},
+		{"changed although rejected", func(ev *evidence) {
+			ev.audit = append(ev.audit, commit("patch", ev.results[lineOf(ev, "rejected")].key))
+		}, "changed 1 times"},
+		{"changed although unchanged", func(ev *evidence) {
+			ev.audit = append(ev.audit, commit("patch", ev.results[lineOf(ev, "unchanged")].key))
+		}, "changed 1 times"},
+		{"deleted twice", func(ev *evidence) {
+			ev.audit = append(ev.audit, commit("delete", ev.results[lineOf(ev, "deleted")].key))
+		}, "deleted 2 times"},
+		{"somebody whom no row names", func(ev *evidence) { ev.audit = append(ev.audit, commit("patch", "bystander")) }, "no row asks for it"},
+		{"a twin", func(ev *evidence) {
+			name := "user " + userName(1)
+			ev.after.ids[name] = append(ev.after.ids[name], "another id")
+		}, "is there 2 times"},
+		{"lost", func(ev *evidence) { delete(ev.after.people, userName(1)) }, "and should be"},
+		{"not deleted", func(ev *evidence) { ev.after.people[userName(4)] = veteran(4) }, "is there, and should not be"},
+		{"another value", func(ev *evidence) { ev.after.people[userName(1)] = veteran(1) }, "and should be"},
+		{"another id", func(ev *evidence) { ev.results[lineOf(ev, "updated")].id = "id of somebody" }, "has the id"},
+		{"a group out of nowhere", func(ev *evidence) { ev.after.groups["Mutineers"] = nil }, "the group Mutineers is there"},
+		{"a name in the log", func(ev *evidence) { ev.log.text = []byte(`{"key":"` + userName(1) + `"}`) }, "checkpoint.log holds"},
+		{"an id in the log", func(ev *evidence) { ev.log.text = []byte("id of " + userName(1)) }, "checkpoint.log holds"},
+		{"writes that nobody needed", func(ev *evidence) {
+			ev.audit = append(ev.audit, event{Kind: "request", Method: "PATCH", Path: "/scim/v2/Users/x", Status: 200})
+		}, "writes, and no more than"},
+		{"look-ups that nobody needed", func(ev *evidence) {
+			ask := event{Kind: "request", Method: "GET", Path: "/scim/v2/Users", Query: "filter=userName+eq+%22x%22", Status: 200}
+			ev.audit = append(slices.Repeat([]event{ask}, 51), ev.audit...)
+		}, "look-ups, and no more than"},
+		{"what was seen on the way", func(ev *evidence) { ev.seen = []string{"a mutiny"} }, "a mutiny"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ev := clean(t)
+			c.doctor(ev)
+			found := check(ev)
+			if !slices.ContainsFunc(found, func(v string) bool { return strings.Contains(v, c.want) }) {
+				t.Errorf("found %q, want something with %q", found, c.want)
+			}
+		})
+	}
+}
+
+// TestCheckpointReader reads the log in docs/checkpoint.md.
+func TestCheckpointReader(t *testing.T) {
+	c := &checkpoint{intents: map[int]bool{}, keys: map[uint64]bool{}, outcomes: map[int]string{}}
+	for _, body := range []string{
+		`{"kind":"header","run":"r"}`,
+		`{"kind":"intent","rows":[[2,"cd2797ce9af1ed31","create",1],[3,"8e4472100ef22117","patch",0,0]]}`,
+		`{"kind":"done","rows":[[2,"created",1],[5,"rejected",0,"data"]]}`,
+		`{"kind":"void","rows":[[3,0]]}`,
+	} {
+		sum := crc32.Checksum([]byte(body), crc32.MakeTable(crc32.Castagnoli))
+		if err := c.take(fmt.Appendf(nil, "%08x %s\n", sum, body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.run != "r" || c.inDoubt() != 1 || c.outcomes[5] != "rejected" || !c.keys[0x8e4472100ef22117] {
+		t.Errorf("read %+v", c)
+	}
+	if err := c.take([]byte("00000000 {}\n")); err == nil {
+		t.Error("a wrong checksum is taken")
+	}
+	if got := c.ahead([]event{{Kind: "commit", Resource: "User", Key: "x"}}); len(got) != 1 {
+		t.Errorf("a change without an intent: %q", got)
+	}
+	if got := c.unwritten([]byte("line,key\n2,k\n")); len(got) != 1 || !strings.Contains(got[0], "line 5") {
+		t.Errorf("an outcome that is not in the results: %q", got)
+	}
+}

@@ -1,0 +1,379 @@
+package torture
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A scenario is a job for the importer and what it must come to.
+type scenario struct {
+	name     string
+	dialects []string
+	faults   []string // that its sandbox has always, beside those that a trial draws
+	never    []string // faults that a trial does not draw: what they do to such a job is no matter of resuming
+	late     bool     // creates may come late and twice, so that there is a settle window
+	make     func(n int, before *census) *job
+	people   func(n int) map[string]person // who is there before; nil for nobody
+	seed     int                           // made-up people and groups that are there as well
+	members  func(n int) map[int][]string  // whom the harness adds to the i-th group before
+}
+
+// A job is one input, the command line, and what a clean run makes of it.
+type job struct {
+	files   map[string]string // by name; the first in args is the input
+	args    []string
+	planned bool // the input is planned first, and the plan is applied
+	rows    []row
+	after   map[string]person          // whom the directory holds afterwards, of those that the rows name
+	groups  map[string]map[string]bool // members afterwards, of the groups that the rows name
+	made    []string                   // groups that are there afterwards
+}
+
+// A row is a line of the input and its outcome in a clean run.
+type row struct {
+	line    int
+	key     string
+	outcome string
+	class   string
+	steps   int // writes that may follow the first: references that are set later
+}
+
+// outcomes that change nothing.
+var inert = []string{"unchanged", "skipped", "rejected"}
+
+var both = []string{"rfc", "genesys"}
+
+func scenarios() []scenario {
+	return []scenario{
+		{name: "create", dialects: both, make: createJob, people: everyTenth},
+		{name: "create, nobody there", dialects: both, make: newcomersJob},
+		{name: "create without looking", dialects: both, make: blindJob, seed: 40},
+		{name: "upsert, mixed", dialects: both, make: mixedJob, people: mostOfThem},
+		{name: "delete", dialects: both, make: deleteJob, people: mostOfThem},
+		{name: "references and cycles", dialects: both, make: managersJob, people: everyTenth},
+		{name: "several rows a key", dialects: both, make: repeatedJob, never: []string{"late-visibility=100ms"}},
+		{name: "memberships", dialects: both, make: membersJob, people: members, seed: 20 * crews, members: alreadyIn},
+		{name: "apply", dialects: both, make: applyJob, people: mostOfThem},
+		{name: "groups", dialects: []string{"rfc"}, make: groupsJob, late: true},
+		{name: "create where keys are not unique", dialects: []string{"rfc"}, make: newcomersJob, faults: []string{"non-unique"}, late: true},
+	}
+}
+
+// Everything about the i-th person follows from i. The words can be found
+// again: none of them may stand in a checkpoint log.
+func userName(i int) string { return fmt.Sprintf("p%05d@torture.example", i) }
+func fullName(i int) string { return fmt.Sprintf("Quorlin Zyx%05d", i) }
+
+const (
+	password   = "s3cr3t-Wexford"
+	oldTitle   = "Harpooner"
+	newTitle   = "Boatswain"
+	department = "Deepwater"
+)
+
+// personal are the words of the inputs that are personal or secret.
+func personal() []string {
+	return []string{"torture.example", "Quorlin", "Zyx", password, oldTitle, newTitle, department, "Crew "}
+}
+
+func veteran(i int) person {
+	return person{displayName: fullName(i), title: oldTitle, department: department, active: true}
+}
+
+func everyTenth(n int) map[string]person {
+	people := map[string]person{}
+	for i := 3; i < n; i += 10 {
+		people[userName(i)] = veteran(i)
+	}
+	return people
+}
+
+func mostOfThem(n int) map[string]person {
+	people := map[string]person{}
+	for i := range n {
+		if i%5 != 0 {
+			people[userName(i)] = veteran(i)
+		}
+	}
+	return people
+}
+
+// table writes a CSV file and remembers what its rows must come to.
+type table struct {
+	text strings.Builder
+	rows []row
+}
+
+func newTable(header ...string) *table {
+	t := &table{}
+	fmt.Fprintln(&t.text, strings.Join(header, ","))
+	return t
+}
+
+func (t *table) add(want row, cells ...string) {
+	want.line = len(t.rows) + 2
+	t.rows = append(t.rows, want)
+	fmt.Fprintln(&t.text, strings.Join(cells, ","))
+}
+
+// job makes a job of the table.
+func (t *table) job(after map[string]person, args ...string) *job {
+	return &job{
+		files: map[string]string{"input.csv": t.text.String()}, args: append([]string{"import", "input.csv"}, args...),
+		rows: t.rows, after: after,
+	}
+}
+
+// createJob has people who are there, people who come twice, and cells that
+// cannot be.
+func createJob(n int, before *census) *job {
+	t, after := newTable("userName", "displayName", "title", "enterprise:department", "active", "password"), map[string]person{}
+	for i := range n {
+		want, name, active := row{key: userName(i), outcome: "created"}, userName(i), "true"
+		made := person{fullName(i), newTitle, department, "", true}
+		switch {
+		case i%10 == 3:
+			want.outcome, want.class = "rejected", "exists"
+			made = veteran(i)
+		case i%20 == 7:
+			want.outcome, want.class, active = "rejected", "data", "perhaps"
+		case i%20 == 11:
+			name = userName(i - 1)
+			want.key, want.outcome, want.class = name, "rejected", "duplicate"
+		}
+		if want.outcome == "created" || want.class == "exists" {
+			after[name] = made
+		}
+		t.add(want, name, fullName(i), newTitle, department, active, password)
+	}
+	return t.job(after, "--op", "create")
+}
+
+func newcomersJob(n int, before *census) *job {
+	t, after := newTable("userName", "displayName", "title"), map[string]person{}
+	for i := range n {
+		t.add(row{key: userName(i), outcome: "created"}, userName(i), fullName(i), newTitle)
+		after[userName(i)] = person{displayName: fullName(i), title: newTitle, active: true}
+	}
+	return t.job(after, "--op", "create")
+}
+
+// blindJob looks nobody up: the directory refuses those whom it has. They are
+// the seeded people, who have been there for years: whom somebody else made in
+// the two seconds before, no clock of whole seconds can tell from ours.
+func blindJob(n int, before *census) *job {
+	t, after := newTable("userName", "displayName", "title"), map[string]person{}
+	veterans := slices.Sorted(maps.Keys(before.people))
+	for i := range n {
+		if i%10 == 3 && len(veterans) > 0 {
+			name := veterans[0]
+			veterans, after[name] = veterans[1:], before.people[name]
+			t.add(row{key: name, outcome: "rejected", class: "exists"}, name, fullName(i), newTitle)
+			continue
+		}
+		t.add(row{key: userName(i), outcome: "created"}, userName(i), fullName(i), newTitle)
+		after[userName(i)] = person{displayName: fullName(i), title: newTitle, active: true}
+	}
+	return t.job(after, "--op", "create", "--lookup", "none")
+}
+
+const mixedMapping = `resource: User
+match: userName
+op: op
+attributes:
+  userName: userName
+  displayName: displayName
+  title: title
+`
+
+// mixedJob has each operation, each where it does something and some where it
+// does not.
+func mixedJob(n int, before *census) *job {
+	t, after := newTable("op", "userName", "displayName", "title"), map[string]person{}
+	for i := range n {
+		op, want, title := "upsert", row{key: userName(i), outcome: "created"}, newTitle
+		made := person{displayName: fullName(i), title: newTitle, active: true}
+		if i%5 != 0 {
+			made = veteran(i)
+		}
+		switch {
+		case i%50 == 45:
+			op, want.outcome, want.class = "patch", "rejected", "missing"
+		case i%50 == 40:
+			op, want.outcome = "delete", "skipped"
+		case i%5 == 0:
+		case i%10 == 1:
+			op, want.outcome, made.title = "replace", "replaced", newTitle
+		case i%5 == 1:
+			want.outcome, made.title = "updated", newTitle
+		case i%5 == 2:
+			want.outcome, title = "unchanged", oldTitle
+		case i%5 == 3:
+			op, want.outcome, title, made.active = "deactivate", "deactivated", "", false
+		case i%5 == 4:
+			op, want.outcome = "delete", "deleted"
+		}
+		if gone := op == "delete" || want.class == "missing"; !gone {
+			after[userName(i)] = made
+		}
+		t.add(want, op, userName(i), fullName(i), title)
+	}
+	j := t.job(after, "-m", "input.yaml", "--yes", "--max-deletes", "100%")
+	j.files["input.yaml"] = mixedMapping
+	return j
+}
+
+// applyJob plans the mixed rows and applies the plan, whose lines are the
+// changes alone.
+func applyJob(n int, before *census) *job {
+	j := mixedJob(n, before)
+	j.planned = true
+	j.rows = slices.DeleteFunc(j.rows, func(r row) bool { return slices.Contains(inert, r.outcome) })
+	return j
+}
+
+func deleteJob(n int, before *census) *job {
+	t := newTable("userName")
+	for i := range n {
+		want := row{key: userName(i), outcome: "deleted"}
+		if i%5 == 0 {
+			want.outcome = "skipped"
+		}
+		t.add(want, userName(i))
+	}
+	return t.job(map[string]person{}, "--op", "delete", "--yes", "--max-deletes", "100%")
+}
+
+const managersMapping = `resource: User
+match: userName
+attributes:
+  userName: userName
+  displayName: displayName
+  title: title
+  enterprise:manager: {column: boss, ref: User.userName}
+`
+
+// managersJob has people whose manager comes later in the file, cycles, and
+// some who manage themselves.
+func managersJob(n int, before *census) *job {
+	t, after := newTable("userName", "displayName", "title", "boss"), map[string]person{}
+	for i := range n {
+		boss := (i*7 + 3) % n
+		want, made := row{key: userName(i), outcome: "created", steps: 1}, person{displayName: fullName(i), title: newTitle, active: true}
+		if i%10 == 3 {
+			want.outcome, made.department = "updated", department
+		}
+		made.manager = userName(boss)
+		after[userName(i)] = made
+		t.add(want, userName(i), fullName(i), newTitle, userName(boss))
+	}
+	j := t.job(after, "-m", "input.yaml")
+	j.files["input.yaml"] = managersMapping
+	return j
+}
+
+// repeatedJob has rows that must be done one after the other: somebody comes,
+// changes, and leaves or is turned inactive.
+func repeatedJob(n int, before *census) *job {
+	t, after := newTable("op", "userName", "displayName", "title"), map[string]person{}
+	people := max(1, n/3)
+	add := func(i int, op, outcome, title string) {
+		t.add(row{key: userName(i), outcome: outcome}, op, userName(i), fullName(i), title)
+	}
+	for first := 0; first < people; first += 20 { // rows of one key stand near each other
+		last := min(people, first+20)
+		for i := first; i < last; i++ {
+			add(i, "upsert", "created", oldTitle)
+		}
+		for i := first; i < last; i++ {
+			add(i, "upsert", "updated", newTitle)
+		}
+		for i := first; i < last; i++ {
+			if i%2 == 0 {
+				add(i, "delete", "deleted", "")
+				continue
+			}
+			add(i, "deactivate", "deactivated", "")
+			after[userName(i)] = person{displayName: fullName(i), title: newTitle}
+		}
+	}
+	j := t.job(after, "-m", "input.yaml", "--yes", "--max-deletes", "100%")
+	j.files["input.yaml"] = mixedMapping
+	return j
+}
+
+// crews is how many of the seeded groups the membership rows are about.
+const crews = 20
+
+func members(n int) map[string]person {
+	people := map[string]person{}
+	for i := range n / crews {
+		people[userName(i)] = veteran(i)
+	}
+	return people
+}
+
+// alreadyIn puts half of the people into every group.
+func alreadyIn(n int) map[int][]string {
+	in := map[int][]string{}
+	for g := range crews {
+		for i := range n / crews {
+			if i%4 == 1 || i%4 == 2 {
+				in[g] = append(in[g], userName(i))
+			}
+		}
+	}
+	return in
+}
+
+// crewNames are the groups that the membership rows are about.
+func crewNames(c *census) []string { return slices.Sorted(maps.Keys(c.groups))[:crews] }
+
+func membersJob(n int, before *census) *job {
+	t, groups := newTable("group", "user", "action"), map[string]map[string]bool{}
+	names := crewNames(before)
+	for _, g := range names {
+		groups[g] = maps.Clone(before.groups[g])
+	}
+	for i := range n / crews {
+		for _, g := range names {
+			user, want, action := userName(i), row{key: g + " " + userName(i), outcome: "updated"}, "add"
+			switch {
+			case i%20 == 16:
+				user = "nobody" + user
+				want.outcome, want.class, want.key = "rejected", "reference", g+" "+user
+			case i%4 == 0:
+				groups[g][user] = true
+			case i%4 == 1:
+				want.outcome = "unchanged"
+			case i%4 == 2:
+				action = "remove"
+				delete(groups[g], user)
+			default:
+				want.outcome, action = "unchanged", "remove"
+			}
+			t.add(want, g, user, action)
+		}
+	}
+	j := t.job(nil)
+	j.groups = groups
+	return j
+}
+
+func groupName(i int) string { return fmt.Sprintf("Crew %05d", i) }
+
+// groupsJob makes groups, whose names no directory keeps unique.
+func groupsJob(n int, before *census) *job {
+	t := newTable("displayName")
+	j := &job{}
+	for i := range n {
+		t.add(row{key: groupName(i), outcome: "created"}, groupName(i))
+		j.made = append(j.made, groupName(i))
+	}
+	made := j.made
+	j = t.job(nil, "--resource", "Group", "--op", "create")
+	j.made = made
+	return j
+}
