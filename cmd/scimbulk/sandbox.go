@@ -90,9 +90,9 @@ func serveSandbox(ctx context.Context, s streams, addr string, o sandbox.Options
 	if err != nil {
 		return errors.Join(err, box.Close())
 	}
-	fmt.Fprintf(s.out, "http://%s%s\n", listener.Addr(), box.BasePath())
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	fmt.Fprintf(s.out, "http://%s%s\n", listener.Addr(), box.BasePath()) // from now on it ends in order
 	server := &http.Server{Handler: box, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
