@@ -24,7 +24,7 @@ type Choice struct {
 // sends no write. The rows of the import are to be those that emit was given.
 func (im *Import) Choose(ctx context.Context, filter scim.Filter, emit func(id, name string) error) (*Choice, error) {
 	im.Filter = filter
-	c, err := im.choose(ctx, filter.String(), emit)
+	c, err := im.choose(ctx, im.Rules.Schema.Qualify(filter).String(), emit)
 	if why := refusesFilter(err); why != "" {
 		c, err = im.choose(ctx, "", emit)
 		c.Refused = why

@@ -87,18 +87,43 @@ func subNames(p Path) []string {
 func (rs *ResourceSchema) FilterAttributes(f Filter) []string {
 	var list []string
 	for p := range filterPaths(f) {
-		full := Path{URN: p.URN, Attr: p.Attr}
-		if schema, attr, err := rs.attribute(p); err == nil {
-			full.Attr = attr.Name
-			if schema != &rs.Core {
-				full.URN = schema.ID
-			}
-		}
-		if name := full.String(); !slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) }) {
+		full := rs.qualifyPath(p)
+		if name := (Path{URN: full.URN, Attr: full.Attr}).String(); !slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) }) {
 			list = append(list, name)
 		}
 	}
 	return list
+}
+
+// Qualify writes the paths of a filter out as the schema has them, with the URN
+// of an extension where somebody has left it out: that is how a directory knows
+// them (RFC 7644 §3.10).
+func (rs *ResourceSchema) Qualify(f Filter) Filter {
+	switch f := f.(type) {
+	case And:
+		return And{rs.Qualify(f.Left), rs.Qualify(f.Right)}
+	case Or:
+		return Or{rs.Qualify(f.Left), rs.Qualify(f.Right)}
+	case Not:
+		return Not{rs.Qualify(f.Inner)}
+	case ValueFilter:
+		return ValueFilter{rs.qualifyPath(f.Path)}
+	case Comparison:
+		f.Path = rs.qualifyPath(f.Path)
+		return f
+	}
+	return f
+}
+
+func (rs *ResourceSchema) qualifyPath(p Path) Path {
+	schema, attr, err := rs.attribute(p)
+	if err != nil {
+		return p
+	}
+	if p.Attr = attr.Name; schema != &rs.Core {
+		p.URN = schema.ID
+	}
+	return p
 }
 
 // filterPaths yields the attribute paths of a filter, from left to right.

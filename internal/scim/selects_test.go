@@ -50,6 +50,18 @@ func TestSelects(t *testing.T) {
 	}
 }
 
+// TestQualify: a filter is sent as a directory knows its paths.
+func TestQualify(t *testing.T) {
+	f, err := ParseFilter(`not (DEPARTMENT eq "Sales") and (username sw "a" or emails[type eq "work"]) and nobody.knows pr`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `not (` + EnterpriseURN + `:department eq "Sales") and (userName sw "a" or emails[type eq "work"]) and nobody.knows pr`
+	if got := Builtin("User").Qualify(f).String(); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
 // TestCheckFilter: what would fit nobody without a word is a fault.
 func TestCheckFilter(t *testing.T) {
 	for filter, want := range map[string]string{
