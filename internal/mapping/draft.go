@@ -89,6 +89,7 @@ func (d *Draft) choose() *chooser {
 		c.chooseActive()
 		c.byCells()
 		c.chooseManager()
+		c.chooseGroups()
 		c.chooseKey()
 		c.likelyReferences()
 		c.chooseDisplayName()

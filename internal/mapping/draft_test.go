@@ -58,6 +58,7 @@ bob@example.com,Bob,Ray,On Leave,ann@example.com,01.02.2021,Ulm,b@home.example,S
 		{"awkward headers", "rfc", "\"a: b\",=SUM,Name,Name,,yes,\"[x], {y}\",#hash,user name,#N/A\n1,2,3,4,5,6,7,8,u1,9\n1,2,3,4,5,6,7,8,u2,9\n"},
 		{"our own export", "rfc", "id,externalId,userName,name.givenName,\"emails[type eq \"\"work\"\"].value\",emails,meta.created\n1,e1,u1,A,a@x.org,\"[{\"\"value\"\":\"\"b@x.org\"\"}]\",2020-01-01T00:00:00Z\n"},
 		{"groups", "rfc", "displayName,members\nStaff,ann@x.org;bob@x.org\nBoard,ann@x.org\n"},
+		{"groups of people", "rfc", "userName,Member Of,Group Name\nann,Sales|Support,Sales\nbob,Sales,Sales\n"},
 		{"an operation column", "rfc", "op,userName,Title\ncreate,u1,Boss\ndelete,u2,\n"},
 		{"operations by another name", "rfc", "Action,userName\ndeactivate,u1\nDelete,u2\n"},
 		{"nothing to go by", "rfc", "Colour,Size\nred,1\nred,2\n"},

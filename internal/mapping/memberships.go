@@ -101,3 +101,29 @@ func textAt(o scim.Object, name string) (text string, ok bool) {
 	text, _ = v.(string)
 	return text, text != ""
 }
+
+// chooseGroups finds the column that names the groups of people. It stays a
+// comment: who is put into a group is given its rights.
+func (c *chooser) chooseGroups() {
+	for i, f := range c.columns {
+		if c.used[i] || c.taken["groups"] || f.filled == 0 || !isGroupsHeader(f.header) {
+			continue
+		}
+		var details []string
+		if sep := f.splitter(); sep != "" {
+			details = []string{"split: " + yamlText(sep)}
+		}
+		c.add(choice{path: "groups", column: i, off: true, details: details,
+			why: "If these are names of groups that are there, this puts people into them:"})
+	}
+}
+
+// isGroupsHeader knows a column that names groups.
+func isGroupsHeader(header string) bool {
+	switch plainHeader(header) {
+	case "group", "groups", "groupname", "groupnames", "usergroup", "usergroups", "groupmembership", "groupmemberships",
+		"membership", "memberships", "memberof", "ismemberof", "gruppe", "gruppen", "groupe", "groupes":
+		return true
+	}
+	return false
+}

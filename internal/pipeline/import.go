@@ -195,6 +195,9 @@ func (r *run) balance() (*Totals, error) {
 	r.totals.Requests = r.allStats()
 	r.totals.Writes = r.writes.byMethod
 	r.sayBulk()
+	if n := r.totals.Lame; n > 0 {
+		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("rows that lack a reference or a group which they name: %d; their details say why", n))
+	}
 	if r.totals.Unreached() > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()
 	}

@@ -423,7 +423,7 @@ func TestGroupsOfAnyRows(t *testing.T) {
 // knows, holds directory and labels of both sessions to the model, and undoes
 // both.
 func TestGroupsResume(t *testing.T) {
-	for at := int64(1); at <= 150; at += 5 {
+	for at := int64(1); at <= 150; at += 7 {
 		for i, details := range []string{"", ", mode: replace"} {
 			after := (at+int64(i))%2 == 0
 			t.Run(fmt.Sprintf("request %d, carried out %v%s", at, after, details), func(t *testing.T) {
