@@ -271,14 +271,14 @@ func TestDiffInParts(t *testing.T) {
 	before.WriteString("id,userName,title\n")
 	after.WriteString("id,userName,title\n")
 	want := map[string]int64{}
-	for _, i := range random.Perm(500) {
+	for _, i := range random.Perm(200) {
 		fmt.Fprintf(&before, "%d,user%d,t\n", i, i)
 	}
-	for _, i := range random.Perm(510) {
+	for _, i := range random.Perm(210) {
 		switch {
-		case i < 500 && i%50 == 1:
+		case i < 200 && i%50 == 1:
 			want[Went]++
-		case i >= 500:
+		case i >= 200:
 			want[Came]++
 			fmt.Fprintf(&after, "%d,user%d,t\n", i, i)
 		case i%40 == 2:
@@ -291,7 +291,7 @@ func TestDiffInParts(t *testing.T) {
 		}
 	}
 	var all []string
-	for _, atOnce := range []int64{0, 1, 7, 100} {
+	for _, atOnce := range []int64{0, 3, 20, 100} {
 		got, result, err := compared(t, before.String(), after.String(), func(c *Comparison) { c.atOnce = atOnce })
 		if err != nil {
 			t.Fatal(err)

@@ -204,6 +204,9 @@ func (c *ChangeSet) Add(d *pipeline.Delta) error {
 		return nil
 	case !action.Writes():
 		return nil
+	case action == plan.ActDelete && d.ID == "":
+		c.Refused["nobody is deleted by name alone, and the old file has no ids"]++
+		return nil
 	}
 	c.Writes[d.Change.Action]++
 	c.lines++

@@ -143,6 +143,7 @@ func TestChangeSet(t *testing.T) {
 	}
 	all := append(deltas(),
 		&pipeline.Delta{Change: plan.Change{Action: plan.ActReject, Reason: "cannot"}},
+		&pipeline.Delta{Key: "a", Change: plan.Change{Action: plan.ActDelete}},
 		&pipeline.Delta{Change: plan.Change{Action: plan.ActSkip}},
 		&pipeline.Delta{Change: plan.Change{Action: plan.ActNothing}})
 	for _, d := range all {
@@ -150,7 +151,7 @@ func TestChangeSet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c.Writes[plan.ActDelete] != 1 || c.Writes[plan.ActUpdate] != 1 || c.Writes[plan.ActCreate] != 1 || c.Refused["cannot"] != 1 || c.Kept != 1 {
+	if c.Writes[plan.ActDelete] != 1 || c.Writes[plan.ActUpdate] != 1 || c.Writes[plan.ActCreate] != 1 || c.Refused["cannot"] != 1 || len(c.Refused) != 2 || c.Kept != 1 {
 		t.Errorf("writes %v, refused %v, kept %d", c.Writes, c.Refused, c.Kept)
 	}
 	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
