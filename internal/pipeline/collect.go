@@ -207,8 +207,13 @@ func (o *inOrder) rest() []*Result {
 
 // logClass is the class of an outcome as the log keeps it.
 func (r *Result) logClass() string {
-	if r.turnedOff {
+	switch {
+	case r.turnedOff && r.Lame:
+		return classLameTurnedOff
+	case r.turnedOff:
 		return classTurnedOff
+	case r.Lame && r.Class == "":
+		return classLame
 	}
 	return r.Class
 }

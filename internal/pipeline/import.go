@@ -175,7 +175,9 @@ func (im *Import) newRun(take context.Context, s *Survey) *run {
 		r.Meter.Done.Store(r.totals.Counts.Sum())
 		r.Meter.Rejected.Store(r.totals.Counts[Rejected])
 		r.rejected.Store(r.totals.Counts[Rejected])
-		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated] + r.State.Classes()[classTurnedOff])
+		classes := r.State.Classes()
+		r.turnedOff.Store(r.totals.Counts[Deleted] + r.totals.Counts[Deactivated] + classes[classTurnedOff] + classes[classLameTurnedOff])
+		r.totals.Lame = classes[classLame] + classes[classLameTurnedOff]
 	}
 	r.other = r.otherIdentity()
 	r.startAbsent()

@@ -179,7 +179,7 @@ func (r *run) deliver(ctx context.Context, w *row, result *Result) {
 			return
 		}
 		if held { // the log is to know what has been done so far
-			result = &Result{Row: &rows.Row{Number: w.row.Number, Line: w.row.Line}, Outcome: result.Outcome, turnedOff: result.turnedOff, waits: true}
+			result = &Result{Row: &rows.Row{Number: w.row.Number, Line: w.row.Line}, Outcome: result.Outcome, Lame: result.Lame, turnedOff: result.turnedOff, waits: true}
 		}
 	}
 	r.results <- result // the collector takes everything until this channel is closed
@@ -204,7 +204,10 @@ func (j *joinRun) takeUp(result *Result) {
 		return
 	}
 	result.Outcome, result.Doubt = Outcome(step.Outcome), true
-	if step.Class == classTurnedOff && !result.turnedOff {
+	if step.Class == classLame || step.Class == classLameTurnedOff {
+		result.Lame = true
+	}
+	if (step.Class == classTurnedOff || step.Class == classLameTurnedOff) && !result.turnedOff {
 		result.turnedOff = true
 		j.turnedOff.Add(1)
 	}

@@ -269,8 +269,23 @@ func TestGroupsThatFail(t *testing.T) {
 			speak := both(b.dialect("rfc", carry), withGroups(t, ""))
 			file := joiners("ann::A|B:", "bob:Bob:B|A:", "cid:Cid:A:", "dan:Dan:B:")
 			planned := b.run(b.prepare(file, both(dryRun, speak)))
-			im, recorded := b.prepare(file, speak)
+			dir := t.TempDir()
+			log, err := journal.Create(dir, journal.Header{Run: "test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			im, recorded := b.prepare(file, both(speak, func(im *pipeline.Import) { im.Log = log }))
 			done := b.run(im, recorded)
+			if err := log.Close(); err != nil {
+				t.Fatal(err)
+			}
+			state, err := journal.Read(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again := b.run(b.prepare(file, both(speak, func(im *pipeline.Import) { im.State = state }))); again.Lame != tc.lame {
+				t.Errorf("a session that goes on knows of %d lame, want %d", again.Lame, tc.lame)
+			}
 			if done.Lame != tc.lame || done.Counts[pipeline.Created] != 3 || done.Counts[pipeline.Updated] != 1 {
 				t.Errorf("%v, %d lame", done.Counts, done.Lame)
 			}

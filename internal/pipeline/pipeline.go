@@ -40,6 +40,10 @@ const (
 	// classTurnedOff marks, in the log alone, an update that turned somebody
 	// inactive: resume goes on counting them.
 	classTurnedOff = "inactive"
+	// classLame marks a row that was written and whose second step or membership
+	// failed: a run that was resumed is as incomplete as one that was not.
+	classLame          = "incomplete"
+	classLameTurnedOff = classTurnedOff + " " + classLame
 )
 
 // Result is the outcome of one row, with what an administrator needs to see why.
