@@ -70,8 +70,10 @@ func (im *Import) FindAbsent(ctx context.Context, s *Survey) (*Reading, error) {
 	if err := im.mayDeactivate(s); err != nil {
 		return nil, err
 	}
-	if err := im.learnSelf(ctx, s); err != nil {
-		return nil, err
+	if im.Absent == AbsentDeactivate {
+		if err := im.learnSelf(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	im.Rules.Self = s.self
 	s.Absent = &Absent{Mode: im.Absent}

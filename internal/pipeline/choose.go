@@ -75,12 +75,17 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 	if r.other != nil {
 		costs += n / 2 // for a row that creates somebody there is another look-up
 	}
-	if r.mayPostFirst() && len(r.survey.sample.keys) >= leastSampled {
+	if r.mayPostFirst() && len(r.survey.sample.keys) >= leastSampled && (!r.DryRun || r.other != nil) {
 		found, asked, err := r.sample(ctx, each)
 		if err != nil {
 			return nil, err
 		}
-		if refused := 2 * n * found / asked; refused < min(costs, pages) {
+		refused, strangers := 2*n*found/asked, found == 0 || r.keepsOther()
+		switch {
+		case refused >= min(costs, pages) || !strangers:
+		case r.DryRun:
+			r.unlooked = !r.keepsOther() // the import will send creates, and see no clash
+		default:
 			r.say("no look-ups: of a sample of %d rows the directory holds %d, and it refuses those that it has", asked, found)
 			return &lookupNew{each}, nil
 		}
@@ -115,15 +120,17 @@ func (r *run) pagesOf(first *scim.Page, apart bool) int64 {
 
 // mayPostFirst says whether a create can be sent without a look-up: all rows
 // make what is missing, and the directory refuses what it has. A provider that
-// revives deleted accounts would do so unannounced. Rows that say who somebody
-// is by another attribute as well need a directory that keeps that unique too:
-// nothing else would show a rename.
+// revives deleted accounts would do so unannounced.
 func (r *run) mayPostFirst() bool {
-	if r.DryRun || r.Mapping.HasOps() || r.Mapping.Match() == "id" || r.Profile.RevivesDeleted {
+	if r.Mapping.HasOps() || r.Mapping.Match() == "id" || r.Profile.RevivesDeleted {
 		return false
 	}
-	return r.keyIsUnique() && (r.other == nil || r.isUnique(r.other.Path.String()))
+	return r.keyIsUnique()
 }
+
+// keepsOther says whether the directory is known to refuse a row whose other
+// identity is somebody else's.
+func (r *run) keepsOther() bool { return r.other == nil || r.isUnique(r.other.Path.String()) }
 
 // keyIsUnique says whether the directory is known to refuse a second resource
 // with the same key: by its profile, by the schema that it serves, or because

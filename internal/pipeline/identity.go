@@ -82,8 +82,21 @@ func (w *row) seekClash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.clash = w.clashWith(holder)
+	if w.clash = w.clashWith(holder); w.clash != "" && w.unlooked {
+		w.clash = ""
+		w.clashes.Add(1)
+	}
 	return nil
+}
+
+// warnOfClashes says what a dry run has seen and the import will not.
+func (r *run) warnOfClashes() []string {
+	n := r.clashes.Load()
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("rows with the %s of somebody else: %d; the import, which looks nobody up where so many are new, would carry them out (--lookup directory rejects them)",
+		r.other.Path.Short(), n)}
 }
 
 // known is what is known of the directory: the reading of it, or what asks it

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -76,6 +77,48 @@ func TestRenamesMakeNoTwins(t *testing.T) {
 					t.Errorf("rejected %q, want %q", rejected, tc.conflicts)
 				}
 			})
+		}
+	}
+}
+
+// TestClashesAmongManyNewcomers: where a run sends creates without look-ups,
+// nobody sees whose an externalId is. The plan, which reads the directory, says
+// so, and announces what the run sends; a reading rejects such rows.
+func TestClashesAmongManyNewcomers(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	b.run(b.prepare("userName,externalId\nann@example.com,n7\n", nil))
+	b.run(b.prepare(people(400, "Agent"), nil))
+	var text strings.Builder
+	text.WriteString("userName,externalId\n")
+	for i := range 30 {
+		fmt.Fprintf(&text, "new%d@example.com,n%d\n", i, i)
+	}
+	unique := func(im *pipeline.Import) { im.Profile.UniqueMatch, im.NoBulk = []string{"User.userName"}, true }
+	small := func(im *pipeline.Import) { im.Profile.PageSize = 10 }
+	for _, tc := range []struct {
+		lookup    string
+		conflicts int64
+		warned    bool
+	}{
+		{pipeline.LookupDirectory, 1, false},
+		{pipeline.LookupAuto, 0, true},
+	} {
+		set := func(dry bool) func(*pipeline.Import) {
+			return both(unique, small, func(im *pipeline.Import) { im.DryRun, im.Lookup = dry, tc.lookup })
+		}
+		announced := b.run(b.prepare(text.String(), set(true)))
+		if warned := strings.Contains(strings.Join(announced.Warnings, "\n"), "rows with the externalId of somebody else: 1;"); warned != tc.warned {
+			t.Errorf("%s: warnings %q", tc.lookup, announced.Warnings)
+		}
+		if announced.Counts[pipeline.Rejected] != tc.conflicts {
+			t.Errorf("%s: planned %v", tc.lookup, announced.Counts)
+		}
+		if tc.lookup == pipeline.LookupDirectory {
+			continue // the people are to be new for the other one
+		}
+		done := b.run(b.prepare(text.String(), set(false)))
+		if !maps.Equal(announced.Writes, done.Writes) || !maps.Equal(announced.Counts, done.Counts) || !strings.HasPrefix(done.Lookup, "no look-ups") {
+			t.Errorf("announced %v %v, did %v %v (%s)", announced.Writes, announced.Counts, done.Writes, done.Counts, done.Lookup)
 		}
 	}
 }

@@ -93,6 +93,8 @@ type run struct {
 
 	directory lookup
 	other     *scim.Target // the identity of a row beside its key; nil where it has none
+	unlooked  bool         // a dry run looks at what the import will not
+	clashes   atomic.Int64 // that the import will not see
 	bulk      *batcher     // nil where every write is a request of its own
 	bulkPlan  *bulkPlan    // what a dry run says of it
 	blind     bool         // directory asks only where it must
@@ -138,6 +140,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 			"%d people would be deleted or turned inactive: the import would stop before the excess over --max-deletes %s", n, r.MaxDeletes))
 	}
 	r.totals.Warnings = append(r.totals.Warnings, r.managers.warnings(ctx, r)...)
+	r.totals.Warnings = append(r.totals.Warnings, r.warnOfClashes()...)
 	return r.balance()
 }
 

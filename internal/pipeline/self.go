@@ -2,11 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"scimbulk/internal/plan"
-	"scimbulk/internal/scim"
 )
 
 // learnSelf asks the directory once whose account the requests are made with,
@@ -17,14 +14,10 @@ func (im *Import) learnSelf(ctx context.Context, s *Survey) error {
 	}
 	s.askedSelf = true
 	resp, err := im.Client.Me(ctx)
-	var failed *scim.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		s.self = resp.Resource.ID
-	case ctx.Err() != nil || !errors.As(err, &failed) || pointless(failed):
-		return fmt.Errorf("asking the directory whose account this is: %w", err)
 	}
-	return nil
+	return ctx.Err() // what else there is to complain of, the next request will show
 }
 
 // guardSelf learns whose account this is where the run takes anybody away.
