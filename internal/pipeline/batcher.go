@@ -25,6 +25,8 @@ type batcher struct {
 	queued    int  // rows that any of them may take
 	input     bool // more rows may come
 
+	launched          bool          // the first batch has left
+	shown             chan struct{} // closed when it has its answer
 	requests, carried int64
 	charged           charge
 }
@@ -32,6 +34,7 @@ type batcher struct {
 // batch is what travels in one request.
 type batch struct {
 	ctx     context.Context // of the rows, one and the same
+	first   bool            // of the run
 	writes  []*bulkWrite
 	bytes   int
 	targets map[string]bool
@@ -39,7 +42,7 @@ type batch struct {
 }
 
 func newBatcher(r *run, most, payload int) *batcher {
-	return &batcher{run: r, most: most, now: most, payload: payload}
+	return &batcher{run: r, most: most, now: most, payload: payload, shown: make(chan struct{})}
 }
 
 // open says that so many goroutines wait for rows, which come from now on. None
@@ -108,7 +111,8 @@ func (b *batcher) depart() {
 // launch sends the batch off. The caller holds mu.
 func (b *batcher) launch() {
 	leaving := b.gathering
-	b.gathering = nil
+	leaving.first = !b.launched
+	b.gathering, b.launched = nil, true
 	go b.carry(leaving)
 }
 
@@ -167,8 +171,15 @@ func (b *batcher) off() bool {
 func (b *batcher) turnOff(why string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.stop(why)
+}
+
+// stop ends bulk requests. What they have shown of the permitted rate does not
+// hold for others. The caller holds mu.
+func (b *batcher) stop(why string) {
 	if b.why == "" {
 		b.why = why
+		b.Client.ForgetPace()
 	}
 }
 

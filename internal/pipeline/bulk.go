@@ -53,6 +53,7 @@ func (r *run) askBulk(ctx context.Context) error {
 	}
 	r.hands = max(r.Workers, min(r.Workers*most, mostInHand, int(changes)))
 	r.bulk = newBatcher(r, most, payload)
+	r.bulk.charged = charge{limits.Quota, r.Client.Stats().Total}
 	return nil
 }
 
@@ -102,8 +103,14 @@ func (w *row) nameAdopted(ctx context.Context, resp *scim.Response) {
 	}
 }
 
-// carry brings a batch to its end.
+// carry brings a batch to its end. The first goes ahead by itself: it shows
+// whether bulk requests are of any use.
 func (b *batcher) carry(batch *batch) {
+	if batch.first {
+		defer close(b.shown)
+	} else {
+		<-b.shown
+	}
 	defer b.release(batch)
 	if len(batch.writes) == 1 || b.off() { // an answer of its own is clearer
 		fail(batch.writes, errAlone)
@@ -165,7 +172,11 @@ func (b *batcher) failed(ctx context.Context, writes []*bulkWrite, err error) {
 		return
 	}
 	switch {
-	case tooLarge(failed):
+	case failed.Throttled(): // a directory that counts operations may never grant so many
+		b.turnOff("the directory throttles bulk requests again and again")
+		fail(writes, errAlone)
+		return
+	case failed.Status == http.StatusRequestEntityTooLarge:
 		half := (len(writes) + 1) / 2
 		b.limit(half)
 		b.send(ctx, writes[:half])
@@ -185,13 +196,6 @@ func (b *batcher) failed(ctx context.Context, writes []*bulkWrite, err error) {
 	for _, w := range writes {
 		w.err = w.op.ErrorOf(failed)
 	}
-}
-
-// tooLarge says whether fewer operations may fare better. That the very same
-// request is throttled again and again is how directories behave that count its
-// operations, and would never grant so many at once.
-func tooLarge(failed *scim.Error) bool {
-	return failed.Status == http.StatusRequestEntityTooLarge || failed.Throttled()
 }
 
 // isNoBulk says whether an answer means that there is no such endpoint, or not
@@ -226,7 +230,7 @@ func (b *batcher) learn(results []scim.BulkResult) {
 		b.now = min(b.now, b.most)
 	}
 	if b.charged.learn(resp.Quota, b.Client.Stats().Total, len(results), b.Workers) {
-		b.why = "the directory counts every operation of a bulk request"
+		b.stop("the directory counts every operation of a bulk request")
 	}
 }
 

@@ -20,8 +20,7 @@ const (
 	BulkOverhead = len(bulkRequestStart) + len(bulkRequestEnd)
 )
 
-// mostBulkThrottles is after how many 429s in a row a bulk request is given up:
-// a server that counts its operations may never grant so many.
+// mostBulkThrottles is after how many 429s in a row a bulk request is given up.
 const mostBulkThrottles = 3
 
 // What is wrong with one result of a bulk answer.
@@ -35,7 +34,8 @@ var (
 // it does not say.
 type BulkLimits struct {
 	Operations int
-	Payload    int // bytes
+	Payload    int   // bytes
+	Quota      Quota // as it stood after the question
 }
 
 // BulkLimits reads from the ServiceProviderConfig whether the server takes bulk
@@ -52,6 +52,7 @@ func (c *Client) BulkLimits(ctx context.Context) (limits BulkLimits, supported b
 	feature := topMembers(topMembers(resp.Resource.Raw)["bulk"])
 	limits.Operations = limitOf(feature["maxoperations"])
 	limits.Payload = limitOf(feature["maxpayloadsize"])
+	limits.Quota = resp.Quota
 	return limits, feature["supported"].Kind() == 't', nil
 }
 

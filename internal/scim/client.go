@@ -182,6 +182,10 @@ func (c *Client) Stats() Stats { return c.counters.stats() }
 // Pace says what limits the client at the moment.
 func (c *Client) Pace() Pace { return c.pacer.pace() }
 
+// ForgetPace drops what was learned of the permitted rate, for a caller who knows
+// that the requests to come are counted in another way.
+func (c *Client) ForgetPace() { c.pacer.forget() }
+
 // ReadOptions narrow a read of one resource (RFC 7644 §3.9, §3.14).
 type ReadOptions struct {
 	Attributes, ExcludedAttributes []string

@@ -20,6 +20,8 @@ type pacer struct {
 	// something.
 	wake chan struct{}
 
+	start float64 // the pace to begin with; 0 is unknown
+
 	mu     sync.Mutex
 	policy policy
 }
@@ -32,6 +34,7 @@ func newPacer(ceiling, start float64) *pacer {
 	return &pacer{
 		turn:   make(chan struct{}, 1),
 		wake:   make(chan struct{}, 1),
+		start:  start,
 		policy: newPolicy(ceiling, start, rand.Float64),
 	}
 }
@@ -82,6 +85,13 @@ func (p *pacer) settle(t ticket, s signal) {
 	case p.wake <- struct{}{}:
 	default:
 	}
+}
+
+// forget drops what was learned of the permitted rate.
+func (p *pacer) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.policy.rate, p.policy.throttled, p.policy.measured = p.start, false, false
 }
 
 // Pace is what limits the client at the moment.
