@@ -117,8 +117,8 @@ func TestGroupsOfRows(t *testing.T) {
 		{name: "changes and joins", row: "ann:Ann:A:", outcome: pipeline.Updated, in: []string{"A", "C"}, patches: 2},
 		{name: "is created and joins", row: "eve:Eve:A:", outcome: pipeline.Created, in: []string{"A"}, patches: 1},
 		{name: "blank", row: "ann:::", outcome: pipeline.Unchanged, in: []string{"C"}},
-		{name: "a group is missing", row: "ann::Chess|A:", outcome: pipeline.Updated, detail: "groups left out: Groups: " + nobody, in: []string{"A", "C"}, patches: 1},
-		{name: "a group is missing, reject", details: ", on-missing: reject", row: "eve:Eve:Chess|A:", outcome: pipeline.Rejected, class: "reference", detail: "Groups: " + nobody},
+		{name: "a group is missing", row: "ann::Chess|A:", outcome: pipeline.Updated, detail: "groups left out: " + nobody, in: []string{"A", "C"}, patches: 1},
+		{name: "a group is missing, reject", details: ", on-missing: reject", row: "eve:Eve:Chess|A:", outcome: pipeline.Rejected, class: "reference", detail: nobody},
 		{name: "leaver", row: "ann::A:delete", outcome: pipeline.Deleted},
 		{name: "inactive", row: "ann::A:deactivate", outcome: pipeline.Deactivated, in: []string{"C"}, patches: 1},
 		{name: "patch of nobody", row: "eve::A:patch", outcome: pipeline.Rejected, class: "missing", detail: "patch needs a User that is in the directory"},
@@ -127,7 +127,7 @@ func TestGroupsOfRows(t *testing.T) {
 		{name: "leaves all", details: ", mode: replace", row: "ann::#N/A:", outcome: pipeline.Updated, patches: 1},
 		{name: "is where it shall be", details: ", mode: replace", row: "ann::C:", outcome: pipeline.Unchanged, in: []string{"C"}},
 		{name: "replaces, but a name is wrong", details: ", mode: replace", row: "ann::A|Chess:", outcome: pipeline.Updated,
-			detail: "groups left out: Groups: " + nobody + "; taken out of no group, since not all of those named are there", in: []string{"A", "C"}, patches: 1},
+			detail: "groups left out: " + nobody + "; taken out of no group, since not all of those named are there", in: []string{"A", "C"}, patches: 1},
 		{name: "the clear token, adding", row: "ann::#N/A:", outcome: pipeline.Rejected, class: "data", detail: "would take the person out of all groups", in: []string{"C"}},
 		{name: "hidden members", row: "ann::A:", outcome: pipeline.Updated, detail: `put into "A" not verified: the directory does not show who is in a group`,
 			in: []string{"A", "C"}, patches: 1, change: func(im *pipeline.Import) { im.Profile.HidesMembers = true }},
@@ -186,7 +186,7 @@ func TestGroupsAndManagers(t *testing.T) {
 	if !maps.Equal(planned.Counts, done.Counts) || !maps.Equal(planned.Writes, done.Writes) || done.Requests.PATCH != 3 {
 		t.Errorf("planned %v %v, done %v %v", planned.Counts, planned.Writes, done.Counts, done.Writes)
 	}
-	const left = `groups left out: Groups: the directory has no group with the displayName "Chess"`
+	const left = `groups left out: the directory has no group with the displayName "Chess"`
 	for _, r := range recorded.list {
 		if want := map[string]string{"ann": left, "dan": left}[r.Key]; r.Outcome != pipeline.Created || r.Detail != want || r.Lame {
 			t.Errorf("%s: %s %q, want %q", r.Key, r.Outcome, r.Detail, want)

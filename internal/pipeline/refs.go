@@ -175,7 +175,7 @@ func (r *references) rejectDependents() {
 // nowhere says that a resource is not to be found where it can be.
 func (r *references) nowhere(e *reference) string {
 	if e.resource != r.resource {
-		return fmt.Sprintf("%s: the directory has no %s with the %s %q", e.column, strings.ToLower(e.resource), e.by, e.name)
+		return fmt.Sprintf("the directory has no %s with the %s %q", strings.ToLower(e.resource), e.by, e.name)
 	}
 	return fmt.Sprintf("%s %q is neither in the directory nor in the file", e.column, e.name)
 }
