@@ -40,11 +40,15 @@ func (x *listing) finish(ctx context.Context) error {
 // have been capped, or have grown. The page that holds that resource alone is
 // the end.
 func (x *listing) tail(ctx context.Context, s *sheet) (err error) {
-	for {
+	for again := 0; ; {
 		x.s.Claimed, x.s.NoTotal = int64(s.TotalResults), x.s.NoTotal || !s.HasTotal
 		over, err := x.beyondEnd(ctx, s)
 		if err != nil {
 			return err
+		}
+		if over && x.s.ByOne {
+			x.s.Ended = true
+			return nil
 		}
 		if over {
 			return x.shrunk(ctx, s.TotalResults)
@@ -54,11 +58,25 @@ func (x *listing) tail(ctx context.Context, s *sheet) (err error) {
 			return err
 		}
 		next := x.s.Next
-		if fresh == x.s.Fresh {
-			if x.s.Ended = last == x.s.LastID; !x.s.Ended || x.s.Fresh == x.s.Claimed {
+		switch {
+		case fresh < x.s.Fresh:
+			if again = 0; x.s.ByOne {
+				next++
+			}
+		case last != x.s.LastID: // something came before the end, and moved it
+			if again++; again > maxRepairs {
 				return nil
 			}
-			next++ // where pages come short, one resource is not yet the end
+			next = max(next, s.at+1)
+		case x.s.Fresh == x.s.Claimed:
+			x.s.Ended = true
+			return nil
+		default: // where pages come short, one resource is not yet the end
+			x.s.Ended = true
+			if again++; again > maxRepairs {
+				return nil
+			}
+			next++
 		}
 		if err := x.interrupted(); err != nil {
 			return err
@@ -66,7 +84,10 @@ func (x *listing) tail(ctx context.Context, s *sheet) (err error) {
 		if s, err = x.page(ctx, x.options(next)); err != nil {
 			return err
 		}
-		if over, err := x.beyondEnd(ctx, s); over && x.s.Ended || err != nil {
+		if !x.s.Ended {
+			continue
+		}
+		if over, err := x.beyondEnd(ctx, s); over || err != nil {
 			return err
 		}
 		x.s.ByOne, x.s.Ended = true, false

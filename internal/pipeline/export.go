@@ -212,6 +212,7 @@ type item struct {
 type sheet struct {
 	at    int
 	items []item
+	few   bool // fewer were asked for than a page holds, or some are left out
 	*scim.Page
 }
 

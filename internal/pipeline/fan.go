@@ -77,13 +77,19 @@ func (x *listing) takeOver(ctx context.Context, p *stretch) error {
 func (x *listing) fetch(ctx context.Context, p *stretch, total int) error {
 	for at := p.from; ; {
 		q := x.options(at)
-		q.Count = p.to - at + 1
+		q.Count = max(q.Count, p.to-at+1) // all of it, since some come short by a number
+		if at == p.from {
+			q.Count = p.to - at + 1
+		}
 		s, err := x.page(ctx, q)
 		if err != nil {
 			return err
 		}
 		if len(s.items) == 0 {
 			break
+		}
+		if rest := p.to - at + 1; rest < len(s.items) {
+			s.items, s.few = s.items[:rest], true
 		}
 		p.sheets = append(p.sheets, s)
 		if s.end() > p.to || s.end() > total {

@@ -26,11 +26,14 @@ const (
 // can have taken the place of something that was missed.
 func (s *section) judge(e scim.Endpoint) (grade string, reasons []string) {
 	say := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
-	agree := !s.NoTotal && s.Fresh-s.Late == s.Began && s.Began == s.Claimed && len(s.Gaps) == 0
+	agree := !s.NoTotal && s.Shifted == 0 && s.Uneven == 0 && s.Fresh-s.Late == s.Began && s.Began == s.Claimed && len(s.Gaps) == 0
 	switch {
 	case s.open():
 		for _, g := range s.Gaps {
 			say("%s", g)
+		}
+		if s.Uneven > 0 {
+			say("%d pages in the middle came shorter than others, and the directory claimed %d %s before and %d after: %d were read", s.Uneven, s.Began, e, s.Claimed, s.Fresh)
 		}
 		if s.short() {
 			say("the directory claims %d %s, and %d readings of its pages brought %d", s.Claimed, e, 1+s.Pass, s.Fresh)
@@ -49,7 +52,7 @@ func (s *section) judge(e scim.Endpoint) (grade string, reasons []string) {
 		say("%d %s by cursor, as many as were claimed before and after; nothing was changed in the meantime", s.Fresh, e)
 	default:
 		grade = GradeB
-		s.doubts(e, agree, say)
+		s.doubts(e, say)
 	}
 	return grade, append(reasons, s.Notes...)
 }
@@ -79,11 +82,11 @@ func (s *section) open() bool {
 			return true
 		}
 	}
-	return len(s.Gaps) > 0 && (s.NoTotal || s.Fresh != s.Claimed)
+	return (len(s.Gaps) > 0 || s.Uneven > 0 && !s.ByOne) && (s.NoTotal || s.Fresh != s.Claimed || s.Fresh != s.Began)
 }
 
 // doubts says why a section without gaps is not proven to be whole.
-func (s *section) doubts(e scim.Endpoint, agree bool, say func(string, ...any)) {
+func (s *section) doubts(e scim.Endpoint, say func(string, ...any)) {
 	switch {
 	case s.ByName:
 		say("%d %s by the beginnings of their names; the order of pages is not to be had", s.Fresh, e)
@@ -97,12 +100,18 @@ func (s *section) doubts(e scim.Endpoint, agree bool, say func(string, ...any)) 
 	switch {
 	case s.NoTotal:
 		say("the directory states no total of its %s", e)
-	case agree:
+	case s.Fresh == s.Began && s.Began == s.Claimed:
 		say("totals agree")
 	case s.Fresh > max(s.Began, s.Claimed):
 		say("the pages brought %d %s, more than the %d that the directory claims: its total proves nothing, or some have gone", s.Fresh, e, s.Claimed)
 	default:
 		say("the directory claimed %d %s before and %d after, and %d were read: some came or went in the meantime", s.Began, e, s.Claimed, s.Fresh)
+	}
+	if s.Shifted > 0 && s.SortBy != "" && s.Order != 0 {
+		say("%d pages did not begin where the one before ended: resources came, went or are hidden", s.Shifted)
+	}
+	if s.Uneven > 0 {
+		say("%d pages in the middle came shorter than others", s.Uneven)
 	}
 	if len(s.Gaps) > 0 {
 		say("%d places where pages do not meet were made up for by reading again", len(s.Gaps))

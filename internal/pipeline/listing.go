@@ -56,7 +56,10 @@ type section struct {
 	Late      int64    `json:"late,omitempty"` // of them, those that no page has shown, but the search for changes
 	Repeated  int64    `json:"repeated,omitempty"`
 	Pages     int64    `json:"pages"`
-	Pass      int      `json:"pass,omitempty"` // readings before this one
+	Pass      int      `json:"pass,omitempty"`    // readings before this one
+	Shifted   int      `json:"shifted,omitempty"` // pages that did not begin with the last of the one before
+	Full      int      `json:"full,omitempty"`    // resources on the largest page
+	Uneven    int      `json:"uneven,omitempty"`  // smaller ones that were not the last
 	Mended    int      `json:"mended,omitempty"`
 	Open      int      `json:"open,omitempty"`  // places in a row that could not be mended
 	Ended     bool     `json:"ended,omitempty"` // nothing follows the last page
@@ -177,10 +180,7 @@ func (x *listing) read(ctx context.Context) error {
 
 // lacking says whether another reading may bring what is missing.
 func (s *section) lacking() bool {
-	if s.NoTotal {
-		return len(s.Gaps) > 0
-	}
-	return s.Fresh < min(s.Began, s.Claimed) || len(s.Gaps) > 0 && s.Fresh < s.Claimed || s.moved()
+	return len(s.Gaps) > 0 && (s.NoTotal || s.Fresh < s.Claimed) || s.short() || s.moved()
 }
 
 // moved says that resources came twice where pages do not meet, and that the
@@ -193,6 +193,7 @@ func (s *section) moved() bool {
 func (s *section) again() {
 	s.Pass++
 	s.Next, s.LastID, s.LastKey, s.Cursor, s.Gaps, s.Open, s.Ended = 0, "", "", "", nil, 0, false
+	s.Shifted, s.Mended, s.Uneven = 0, 0, 0
 	s.Order = anyOrdering
 }
 
@@ -315,7 +316,11 @@ func (x *listing) page(ctx context.Context, q scim.ListOptions) (*sheet, error) 
 		got := len(page.Resources)
 		more := page.NextCursor != "" || q.Cursor == nil && q.StartIndex+got-1 < page.TotalResults
 		x.size.came(q.Count, got, bytes, time.Since(began), more)
-		return x.sheet(q.StartIndex, page)
+		s, err := x.sheet(q.StartIndex, page)
+		if err == nil {
+			s.few = got >= q.Count
+		}
+		return s, err
 	}
 }
 
@@ -328,7 +333,11 @@ func (x *listing) join(ctx context.Context, s *sheet) error {
 	if x.startsOver(s) && s.at <= s.TotalResults {
 		return errNoStart
 	}
-	if x.last != nil && !x.s.ByOne && !meet(x.last, s.items) {
+	if x.last == nil || x.s.ByOne || same(s.items[0], x.last[len(x.last)-1]) {
+		return x.accept(s)
+	}
+	x.s.Shifted++
+	if !meet(x.last, s.items) {
 		if err := x.mend(ctx, s); err != nil {
 			return err
 		}
@@ -355,6 +364,9 @@ func (x *listing) accept(s *sheet) error {
 	last := s.items[len(s.items)-1]
 	x.last = s.items
 	x.s.Pages++
+	if x.s.Full = max(x.s.Full, len(s.items)); len(s.items) < x.s.Full && s.end() <= s.TotalResults && !s.few {
+		x.s.Uneven++
+	}
 	x.s.Next, x.s.LastID, x.s.LastKey = s.end()-1, last.id, last.key
 	x.Meter.Done.Store(x.count())
 	return x.keep()

@@ -29,6 +29,9 @@ type pageSize struct {
 	best  float64 // resources a second at the largest size that was worth it
 	sound int     // that size
 	tried bool    // the present size is larger than that
+	// capped says that the directory has cut a page. One that cuts them again
+	// and again sends all its pages short, whatever is asked for.
+	capped bool
 }
 
 // newPageSize begins with a size that is known to be granted. Where most is no
@@ -58,11 +61,11 @@ func (p *pageSize) came(asked, got, bytes int, took time.Duration, more bool) {
 	if got == 0 || asked != p.now {
 		return
 	}
-	if got < asked && more {
-		p.most, p.now, p.sound, p.tried = got, got, min(p.sound, got), false // a larger page is not to be had
+	switch {
+	case got < asked && more && !p.capped: // a larger page is not to be had
+		p.most, p.now, p.sound, p.tried, p.capped = got, got, min(p.sound, got), false, true
 		return
-	}
-	if got < asked {
+	case got < asked:
 		return
 	}
 	pace := float64(got) / max(took.Seconds(), 1e-6)

@@ -88,6 +88,8 @@ func (d *dialect) adapt(opt Options, f *faultSet) {
 	d.keepsKeys = f.has("keep-deleted-keys")
 	d.softDelete = d.softDelete || d.revives || d.keepsKeys
 	d.hidesMembers = f.has("hide-members")
+	d.noCursors = d.noCursors || f.has("no-cursor")
+	d.noSorting = d.noSorting || f.has("ignore-sort")
 	if f.has("non-unique") {
 		d.user.uniqueKey = false
 	}

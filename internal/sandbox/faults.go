@@ -68,6 +68,13 @@ func Faults() []FaultInfo {
 		{"null-resources", "null|absent", "how an empty page shows Resources"},
 		{"count-zero-all", "", "count=0 returns a full page"},
 		{"unstable-order", "", "every listing comes in another order"},
+		{"swap-neighbours", chance, "two neighbours of a listing change places for one page"},
+		{"ignore-sort", "", "sortBy is not looked at"},
+		{"no-cursor", "", "cursor is not looked at (RFC 9865 is not known)"},
+		{"overlap-pages", count, "every page but the first begins N resources too early"},
+		{"short-total", count, "totalResults is N less than there are"},
+		{"hide-rows", count, "every Nth resource is on no page, though totalResults counts it"},
+		{"lose-rows", chance, "a resource drops out of a page, though totalResults counts it"},
 		{"many-results-500", "", "a listing of more than 100 results gets 500 with scimType tooMany"},
 
 		// Writing.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -120,6 +121,9 @@ func faultProbes() map[string]struct {
 		}
 		return fmt.Sprint(len(seen) < 40)
 	}
+	sorted := func(b *box) string {
+		return fmt.Sprint(slices.IsSorted(b.names("/Users", "sortBy", "userName", "count", "40")))
+	}
 	bulk := func(way string, operations string) func(*box) string {
 		return func(b *box) string {
 			return b.call("POST", "/Bulk", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[`+operations+`]}`).at(way)
@@ -186,6 +190,13 @@ func faultProbes() map[string]struct {
 		"null-resources":      {"null", "", list("count=0", "Resources")},
 		"count-zero-all":      {"", "40", list("count=0", "itemsPerPage")},
 		"unstable-order":      {"", "true", walk},
+		"swap-neighbours":     {"1", "false", sorted},
+		"ignore-sort":         {"", "false", sorted},
+		"no-cursor":           {"", "", list("cursor=&count=10", "nextCursor")},
+		"overlap-pages":       {"2", "9", list("count=10&startIndex=11", "startIndex")},
+		"short-total":         {"3", "37", list("count=10", "totalResults")},
+		"hide-rows":           {"5", "8", list("count=10", "itemsPerPage")},
+		"lose-rows":           {"1", "0", list("count=10", "itemsPerPage")},
 		"many-results-500": {"", "500", func(b *box) string {
 			for i := range 61 {
 				b.user(fmt.Sprintf(`"userName":"m%d"`, i))

@@ -107,6 +107,9 @@ func (s *Sandbox) twistListing(t *resourceType, l *listing) {
 	if f.has("ignore-start-index") {
 		l.start = 1
 	}
+	if n := f.number("overlap-pages"); n > 0 && l.start > 1 {
+		l.start = max(1, l.start-n)
+	}
 	if f.has("ignore-count") {
 		l.count = min(20, s.rules.pageCap)
 	}
@@ -155,17 +158,26 @@ func (d *directory) page(t *resourceType, l *listing) page {
 		end = max(end-short, pg.start)
 	}
 	for i := pg.start - 1; i < end; i++ {
+		if d.losesRow(found.at(i)) {
+			continue
+		}
 		pg.views = append(pg.views, d.look(c, found.at(i).rev, l.proj))
 	}
 	pg.next = l.following(found, max(end, 0))
 	return pg
 }
 
+// losesRow applies the faults that take a resource out of a page.
+func (d *directory) losesRow(e *entry) bool {
+	every := d.faults.number("hide-rows")
+	return every > 0 && e.slot%every == every-1 || d.faults.hit("lose-rows")
+}
+
 // twistHits applies the faults that concern what is found, and in which order.
 func (d *directory) twistHits(found hits) hits {
 	lag := d.faults.duration("late-visibility")
-	shuffle := d.faults.has("unstable-order")
-	if lag == 0 && !shuffle {
+	shuffle, swap := d.faults.has("unstable-order"), d.faults.hit("swap-neighbours")
+	if lag == 0 && !shuffle && !swap {
 		return found
 	}
 	now := time.Now()
@@ -178,6 +190,10 @@ func (d *directory) twistHits(found hits) hits {
 	if shuffle {
 		seed := uint64(d.faults.draw("unstable-order", 1<<30))
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	}
+	if swap && len(list) > 1 {
+		i := d.faults.draw("swap-neighbours", len(list)-1)
+		list[i], list[i+1] = list[i+1], list[i]
 	}
 	return list
 }
@@ -231,6 +247,7 @@ func (s *Sandbox) shownTotal(pg page) int {
 	if most := s.faults.number("capped-total"); most > 0 {
 		total = min(total, most)
 	}
+	total = max(total-s.faults.number("short-total"), 0)
 	if s.faults.has("total-is-page") {
 		total = len(pg.views)
 	}
