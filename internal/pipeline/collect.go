@@ -88,13 +88,15 @@ func (r *run) writeBatch(batch []*Result) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	outcomes := make([]journal.Outcome, len(batch))
-	for i, result := range batch {
-		if err := r.Recorder.Record(result); err != nil {
+	outcomes := make([]journal.Outcome, 0, len(batch))
+	for _, result := range batch {
+		if err := r.keep(result); err != nil {
 			return err
 		}
-		outcomes[i] = journal.Outcome{
-			Line: result.Row.Line, Outcome: string(result.Outcome), Class: result.logClass(), Attempts: result.Attempts,
+		if !result.postponed {
+			outcomes = append(outcomes, journal.Outcome{
+				Line: result.Row.Line, Outcome: string(result.Outcome), Class: result.logClass(), Attempts: result.Attempts,
+			})
 		}
 	}
 	if err := r.Recorder.Flush(); err != nil {
@@ -105,7 +107,19 @@ func (r *run) writeBatch(batch []*Result) error {
 			return err
 		}
 	}
-	r.count(batch)
+	r.count(slices.DeleteFunc(batch, func(result *Result) bool { return result.postponed }))
+	return nil
+}
+
+// keep hands an outcome to the recorder, or a first step if it wants to see
+// those too.
+func (r *run) keep(result *Result) error {
+	if !result.postponed {
+		return r.Recorder.Record(result)
+	}
+	if early, wanted := r.Recorder.(EarlyRecorder); wanted {
+		return early.Early(result)
+	}
 	return nil
 }
 
@@ -160,22 +174,27 @@ func (r *run) allStats() journal.Stats {
 type inOrder struct {
 	next    int64
 	waiting map[int64]*Result
+	seconds []*Result // second steps of rows whose first step is waiting still
 }
 
 func (o *inOrder) release(batch []*Result) []*Result {
 	var ready []*Result
 	ready, batch = late(batch, o.next)
 	for _, result := range batch {
+		if _, first := o.waiting[result.Row.Number]; first {
+			o.seconds = append(o.seconds, result)
+			continue
+		}
 		o.waiting[result.Row.Number] = result
 	}
 	for result, ok := o.waiting[o.next]; ok; result, ok = o.waiting[o.next] {
 		delete(o.waiting, o.next)
-		if !result.postponed {
-			ready = append(ready, result)
-		}
+		ready = append(ready, result)
 		o.next++
 	}
-	return ready
+	seconds, waiting := late(o.seconds, o.next)
+	o.seconds = waiting
+	return append(ready, seconds...)
 }
 
 // late picks the results of rows whose turn is over: those with a second step.
@@ -196,13 +215,11 @@ func (o *inOrder) rest() []*Result {
 	for len(o.waiting) > 0 {
 		if result, ok := o.waiting[o.next]; ok {
 			delete(o.waiting, o.next)
-			if !result.postponed {
-				ready = append(ready, result)
-			}
+			ready = append(ready, result)
 		}
 		o.next++
 	}
-	return ready
+	return append(ready, o.seconds...)
 }
 
 // logClass is the class of an outcome as the log keeps it.

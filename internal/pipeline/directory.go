@@ -129,10 +129,14 @@ func (l *lookupDirectory) find(ctx context.Context, record *mapping.Record, fres
 		return l.findNew(ctx, record)
 	}
 	have, err := l.known(record.Key)
-	if err == nil && fresh {
-		return l.each.byID(ctx, have.ID)
+	if err != nil || !fresh {
+		return have, err
 	}
-	return have, err
+	now, err := l.each.byID(ctx, have.ID)
+	if err == nil && now == nil { // it is gone, and perhaps another one is there
+		return l.findNew(ctx, record)
+	}
+	return now, err
 }
 
 // known is what the reading has brought under a key, nil for nothing.

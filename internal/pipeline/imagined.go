@@ -16,7 +16,8 @@ type imagined struct {
 	mu    sync.Mutex
 	seed  maphash.Seed
 	byKey map[uint64]imaginedAt
-	file  *scratch // nil while there is nothing in it
+	kept  map[uint64]struct{} // keys whose rows have a second step to come
+	file  *scratch            // nil while there is nothing in it
 	size  int64
 }
 
@@ -26,53 +27,59 @@ type imaginedAt struct {
 	length int32
 }
 
-func (m *imagined) get(t *task) (have *plan.Current, known bool) {
-	if !t.shared || !t.later {
-		return nil, false
+// get is what earlier rows of the key have left. promised stands for the id of
+// a resource that one of them would create.
+func (m *imagined) get(t *task) (have *plan.Current, promised string, known bool) {
+	if !t.shared || !t.later && t.first == nil {
+		return nil, "", false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.file == nil {
-		return nil, false
+		return nil, "", false
 	}
 	at, known := m.byKey[m.hash(t)]
 	if !known || at.length == 0 {
-		return nil, known
+		return nil, "", known
 	}
 	raw := make([]byte, at.length)
 	if _, err := m.file.ReadAt(raw, at.offset); err != nil {
-		return nil, false
+		return nil, "", false
 	}
 	o, err := scim.DecodeObject(raw)
 	if err != nil {
-		return nil, false
+		return nil, "", false
 	}
 	id, _ := o["id"].(string)
+	promised, _ = o["promised"].(string)
 	object, _ := o["object"].(scim.Object)
-	return &plan.Current{ID: id, Object: object}, true
+	return &plan.Current{ID: id, Object: object}, promised, true
 }
 
 func (m *imagined) hash(t *task) uint64 { return maphash.String(m.seed, t.record.KeyFold) }
 
-// set takes over what a change would leave behind.
-func (m *imagined) set(t *task, c *plan.Change) error {
+// set takes over what a change would leave behind. A key is forgotten after its
+// last row, unless a row of it has a second step to come.
+func (m *imagined) set(t *task, c *plan.Change, promised string, deferred bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if t.final {
-		if m.file != nil {
-			delete(m.byKey, m.hash(t))
-		}
+	if err := m.open(); err != nil {
+		return err
+	}
+	key := m.hash(t)
+	if deferred {
+		m.kept[key] = struct{}{}
+	}
+	if _, kept := m.kept[key]; t.final && !kept {
+		delete(m.byKey, key)
 		return nil
 	}
 	if !c.Action.Writes() {
 		return nil
 	}
-	if err := m.open(); err != nil {
-		return err
-	}
 	at := imaginedAt{offset: m.size}
 	if c.After != nil {
-		raw, err := scim.Encode(scim.Object{"id": c.ID, "object": c.After})
+		raw, err := scim.Encode(scim.Object{"id": c.ID, "promised": promised, "object": c.After})
 		if err != nil {
 			return err
 		}
@@ -82,7 +89,7 @@ func (m *imagined) set(t *task, c *plan.Change) error {
 		at.length = int32(len(raw))
 		m.size += int64(len(raw))
 	}
-	m.byKey[m.hash(t)] = at
+	m.byKey[key] = at
 	return nil
 }
 
@@ -90,7 +97,7 @@ func (m *imagined) open() (err error) {
 	if m.file != nil {
 		return nil
 	}
-	m.seed, m.byKey = maphash.MakeSeed(), map[uint64]imaginedAt{}
+	m.seed, m.byKey, m.kept = maphash.MakeSeed(), map[uint64]imaginedAt{}, map[uint64]struct{}{}
 	m.file, err = newScratch("")
 	return err
 }

@@ -21,11 +21,17 @@ import (
 	"scimbulk/internal/scim"
 )
 
-// results keeps what a run recorded.
-type results struct{ list []*pipeline.Result }
+// results keeps what a run recorded: outcomes, and the steps of rows in the
+// order of a plan file.
+type results struct{ list, steps []*pipeline.Result }
 
 func (r *results) Record(result *pipeline.Result) error {
-	r.list = append(r.list, result)
+	r.list, r.steps = append(r.list, result), append(r.steps, result)
+	return nil
+}
+
+func (r *results) Early(result *pipeline.Result) error {
+	r.steps = append(r.steps, result)
 	return nil
 }
 

@@ -60,6 +60,7 @@ type Result struct {
 	Seen    map[string]string // of what a dry run would change: see plan.Line
 	Partial bool
 	Names   map[string]string // of a dry run: what ids among the values stand for, where that is known
+	Begun   bool              // its first step has been shown to Early, and Second alone is new
 	Lame    bool              // the row was written, but its second step or a membership failed
 	Leaver  bool              // no row, but somebody whom the input does not hold
 
@@ -73,10 +74,11 @@ type Result struct {
 	CorrelationID string
 
 	turnedOff bool            // an update that turned somebody inactive
-	postponed bool            // a second step is to come: only the place of the row is meant
+	postponed bool            // a second step is to come: this is what the first one would do
 	waits     bool            // for its memberships: only the log is to know what it has come to
 	step      int             // of the row's next intent
 	mark      chan<- struct{} // no result: closed once all results before it are recorded
+	promised  string          // of a dry run: stands for the id that the resource does not have yet
 }
 
 // Recorder keeps the results of a run. The collector alone calls it, from one
@@ -86,6 +88,13 @@ type Recorder interface {
 	// Flush hands what was recorded to the operating system: only then is the
 	// outcome logged, so that resume finds the files whole.
 	Flush() error
+}
+
+// EarlyRecorder is a Recorder of a dry run that wants the first steps of rows
+// with two in the place of their rows, since their outcomes come after all
+// others: what is planned for one key must stay in order. Early is no outcome.
+type EarlyRecorder interface {
+	Early(*Result) error
 }
 
 // Counts are the totals of a run by outcome.

@@ -69,8 +69,8 @@ func (b *bench) dialect(name string, carry http.RoundTripper) func(*pipeline.Imp
 func (b *bench) planned(recorded *results) string {
 	b.t.Helper()
 	lines := []any{scim.Object{"format": scim.Number("1")}}
-	for _, r := range recorded.list {
-		if r.Change.Action.Writes() {
+	for _, r := range recorded.steps {
+		if r.Change.Action.Writes() && !r.Begun {
 			l := plan.NewLine(r.Row.Line, cmp.Or(r.Resource, "User"), r.Key, &r.Change, false)
 			l.Seen, l.Partial = r.Seen, r.Partial
 			lines = append(lines, l)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -31,8 +32,10 @@ func (s *seconds) defers(w *row, result *Result) bool {
 	}
 	kept := *result
 	kept.Row, kept.step = nil, w.step
-	if !w.DryRun { // nobody will look at it, and there may be many
-		kept.Change = plan.Change{Action: result.Change.Action, ID: result.ID}
+	// Nobody will look at the change, and there may be many.
+	kept.Change, kept.Seen = plan.Change{Action: result.Change.Action, ID: result.ID}, nil
+	if w.DryRun && w.Rules.NoPatch { // the second step will send all of it again
+		kept.Change.After = result.Change.After
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +44,9 @@ func (s *seconds) defers(w *row, result *Result) bool {
 	}
 	s.first[w.row.Line] = &kept
 	if w.DryRun {
-		w.results <- &Result{Row: w.row, postponed: true}
+		early := *result
+		early.postponed = true
+		w.results <- &early
 	}
 	return true
 }
@@ -57,7 +62,7 @@ func publicID(result *Result) string {
 			return fmt.Sprintf(promised, result.Row.Line)
 		}
 	}
-	return result.ID
+	return cmp.Or(result.ID, result.promised)
 }
 
 // secondPass reads the input again and gives the rows that wait their second
@@ -97,6 +102,8 @@ func (r *run) spread(ctx context.Context, feed func(context.Context, chan<- *tas
 	return g.Wait()
 }
 
+// readSeconds sends the rows that wait to the workers. Those of one key are
+// carried out one after the other, in file order.
 func (r *run) readSeconds(ctx context.Context, queue chan<- *task) error {
 	in, err := r.Open()
 	if err != nil {
@@ -117,11 +124,26 @@ func (r *run) readSeconds(ctx context.Context, queue chan<- *task) error {
 			return fmt.Errorf("line %d cannot be read a second time: the input has changed under the run", row.Line)
 		}
 		t.first = first
+		if same, _ := r.survey.duplicates.span(row.Line); same > 0 && r.OnDuplicate == DuplicateApply {
+			t.shared = true
+			r.startInOrder(ctx, t)
+			continue
+		}
 		if err := r.hand(ctx, queue, t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// startInOrder carries the second step of a row out that shares its key, before
+// the next row is read.
+func (r *run) startInOrder(ctx context.Context, t *task) {
+	r.bulk.pause()
+	r.bulk.enter()
+	r.start(ctx, t)
+	r.bulk.leave()
+	r.bulk.resume()
 }
 
 // resumeFrom takes over what the first step of a row came to.
@@ -132,12 +154,17 @@ func (w *row) resumeFrom(first *Result) {
 }
 
 // lookAgain finds the resource that the first step has left. What was created a
-// moment ago need not be read: it has none of the references yet.
+// moment ago need not be read: it has none of the references yet, unless another
+// row of the same key has set them. Where there is no PATCH, all of it is needed.
 func (w *row) lookAgain(ctx context.Context) (*plan.Current, error) {
-	if w.task.first.Outcome == Created && w.rounds == 0 {
-		return &plan.Current{ID: w.task.first.ID, Object: scim.Object{}}, nil
+	first := w.task.first
+	switch {
+	case first.Change.After != nil: // a dry run has written nothing
+		return &plan.Current{ID: first.ID, Object: first.Change.After}, nil
+	case first.Outcome == Created && w.rounds == 0 && !w.Rules.NoPatch && !w.shared:
+		return &plan.Current{ID: first.ID, Object: scim.Object{}}, nil
 	}
-	return (&lookupEach{client: w.Client, endpoint: Endpoint(w.Resource)}).byID(ctx, w.task.first.ID)
+	return (&lookupEach{client: w.Client, endpoint: Endpoint(w.Resource)}).byID(ctx, first.ID)
 }
 
 // complete joins the two steps of a row in one outcome: a row that was written
@@ -158,6 +185,7 @@ func (w *row) complete(result *Result) {
 		return
 	}
 	result.Outcome, result.Change = first.Outcome, first.Change
+	result.Begun = w.DryRun && first.Change.Action.Writes()
 	if !failed && second.Action.Writes() {
 		result.Second = &second
 	}

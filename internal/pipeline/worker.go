@@ -165,10 +165,8 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 			return w.failedLookup(err)
 		}
 		w.decide()
-		if w.DryRun && w.shared {
-			if err := w.imagined.set(w.task, &w.change); err != nil {
-				return nil, err
-			}
+		if err := w.imagine(); err != nil {
+			return nil, err
 		}
 		if !w.change.Action.Writes() {
 			return w.conclude(), nil
@@ -189,10 +187,25 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 	return w.giveUp(), nil
 }
 
+// imagine keeps, in a dry run, what the row would leave to the next row of its
+// key.
+func (w *row) imagine() error {
+	if !w.DryRun || !w.shared {
+		return nil
+	}
+	if w.change.Action == plan.ActCreate {
+		w.result.promised = fmt.Sprintf(promised, w.row.Line)
+	}
+	return w.imagined.set(w.task, &w.change, w.result.promised, w.binding.deferred && w.task.first == nil)
+}
+
 func (w *row) look(ctx context.Context, fresh bool) error {
 	w.looked = w.looked || fresh || !w.blind
-	if have, known := w.imagined.get(w.task); known {
-		w.have = have
+	if have, promised, known := w.imagined.get(w.task); known {
+		if first := w.task.first; first != nil && have != nil && (have.ID != first.ID || promised != first.promised) {
+			have = nil // it was deleted, and another one made
+		}
+		w.have, w.result.promised = have, promised
 		return nil
 	}
 	var err error

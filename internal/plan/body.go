@@ -11,6 +11,7 @@ import (
 // itself, and without what is unassigned.
 func (r *Rules) body(o scim.Object) scim.Object {
 	body := r.writable(o)
+	dropRefs(body)
 	prune(body)
 	r.setSchemas(body, o)
 	return body
@@ -28,6 +29,23 @@ func (r *Rules) writable(o scim.Object) scim.Object {
 		}
 	}
 	return body
+}
+
+// dropRefs takes out the URI of whatever is referred to: the directory knows it
+// from the id (RFC 7643 §2.4), and where the id is a new one, or has gone, it
+// would be wrong.
+func dropRefs(v any) {
+	switch v := v.(type) {
+	case scim.Object:
+		delete(v, "$ref")
+		for _, inner := range v {
+			dropRefs(inner)
+		}
+	case []any:
+		for _, e := range v {
+			dropRefs(e)
+		}
+	}
 }
 
 func dropReadOnly(o scim.Object, attrs []scim.Attribute) {

@@ -86,11 +86,24 @@ func (d *differ) show(path scim.Path, attr *scim.Attribute, old, now any) {
 func (d *differ) complex(path scim.Path, attr *scim.Attribute, old, now any) {
 	before, _ := old.(scim.Object)
 	after, _ := now.(scim.Object)
-	if !scim.Unassigned(old) && scim.Unassigned(now) {
-		d.emit(path, attr, old, now)
+	if !scim.Unassigned(old) && bare(attr, now) {
+		d.emit(path, attr, old, nil)
 		return
 	}
 	d.parts(path, attr, before, after)
+}
+
+// bare says whether a complex value has nothing left that anybody has set: the
+// URI of a manager who has gone is not a manager.
+func bare(attr *scim.Attribute, v any) bool {
+	o, _ := v.(scim.Object)
+	for name, member := range o {
+		sub := attr.Sub(name)
+		if !scim.Unassigned(member) && name != "$ref" && (sub == nil || !sub.ReadOnly()) {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *differ) parts(path scim.Path, attr *scim.Attribute, before, after scim.Object) {

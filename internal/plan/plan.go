@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -182,11 +183,23 @@ func (r *Rules) create(w Wish) Change {
 	}
 	prune(body)
 	r.setSchemas(body, nil)
-	c := Change{Action: ActCreate, Body: body, After: body}
+	c := Change{Action: ActCreate, Body: body, After: r.born(body)}
 	if r.Explain {
 		_, c.Differences = r.diff(scim.Object{}, body)
 	}
 	return c
+}
+
+// born is what a directory makes of the body of a create, as far as it can be
+// foreseen: people are active unless somebody says otherwise.
+func (r *Rules) born(body scim.Object) scim.Object {
+	active := r.Schema.Core.Attribute("active")
+	if active == nil || !scim.Unassigned(body[active.Name]) {
+		return body
+	}
+	after := maps.Clone(body)
+	after[active.Name] = true
+	return after
 }
 
 // update merges the wish into what is there. Values that cannot be read back

@@ -45,7 +45,7 @@ func (r *Rules) DecidePlanned(l *Line, have *Current, drift string) Change {
 }
 
 func (r *Rules) plannedCreate(l *Line) Change {
-	c := Change{Action: ActCreate, Body: l.Body, After: l.Body}
+	c := Change{Action: ActCreate, Body: l.Body, After: r.born(l.Body)}
 	if r.Explain {
 		_, c.Differences = r.diff(scim.Object{}, l.Body)
 	}

@@ -106,7 +106,7 @@ func (w valueWriter) parts(path string, v scim.Object) []placed {
 	}
 	var all []placed
 	for _, name := range slices.Sorted(maps.Keys(v)) {
-		told := name == keyed || name == "$ref" || name == "display" || name == "primary" && v[name] == false
+		told := name == keyed || name == "$ref" || name == "display" || name == "displayName" && v["value"] != nil || name == "primary" && v[name] == false
 		if told || scim.Unassigned(v[name]) {
 			continue
 		}

@@ -67,6 +67,14 @@ func (p *page) add(c *shownChange) error {
 	return p.text.ExecuteTemplate(to.out, "change", c)
 }
 
+// goOn shows a further step of a row, where there is room.
+func (p *page) goOn(c *shownChange) error {
+	if p == nil || p.parts[c.Action] == nil || p.parts[c.Action].n > pageChanges {
+		return nil
+	}
+	return p.add(c)
+}
+
 // pageGroup is the heading of a group.
 type pageGroup struct {
 	Verb, Mark string

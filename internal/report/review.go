@@ -63,6 +63,9 @@ func (r *Review) Record(result *pipeline.Result) error {
 		r.Files.Reasons.Add(result.Row.Line, result.Key, result.Class, result.Detail)
 		return r.Files.reject(result)
 	}
+	if result.Begun {
+		return r.goOn(result)
+	}
 	if err := r.show(result); err != nil {
 		return err
 	}
@@ -74,17 +77,45 @@ func (r *Review) Record(result *pipeline.Result) error {
 	if !result.Change.Action.Writes() {
 		return nil
 	}
-	r.ignored.add(result.Change.Differences)
-	resource := cmp.Or(result.Resource, r.header.Resource)
-	line := plan.NewLine(result.Row.Line, resource, result.Key, &result.Change, r.Secrets)
-	line.Absent = result.Leaver
-	if line.Op != plan.ActCreate {
-		line.Seen, line.Partial = result.Seen, result.Partial
-	}
-	if err := r.writeLine(line); err != nil || result.Second == nil {
+	if err := r.writeChange(result, &result.Change); err != nil || result.Second == nil {
 		return err
 	}
-	return r.writeLine(plan.NewLine(result.Row.Line, resource, result.Key, result.Second, r.Secrets))
+	return r.writeChange(result, result.Second)
+}
+
+// writeChange saves a step of a row.
+func (r *Review) writeChange(result *pipeline.Result, c *plan.Change) error {
+	r.ignored.add(c.Differences)
+	line := plan.NewLine(result.Row.Line, cmp.Or(result.Resource, r.header.Resource), result.Key, c, r.Secrets)
+	line.Absent = result.Leaver
+	if line.Op != plan.ActCreate && c != result.Second {
+		line.Seen, line.Partial = result.Seen, result.Partial
+	}
+	return r.writeLine(line)
+}
+
+// Early takes the first step of a row whose outcome comes after its second one.
+func (r *Review) Early(result *pipeline.Result) error {
+	if !result.Change.Action.Writes() {
+		return nil // the second step is all that there is
+	}
+	if err := r.show(result); err != nil {
+		return err
+	}
+	return r.writeChange(result, &result.Change)
+}
+
+// goOn adds what the second step of a row does to what Early has shown.
+func (r *Review) goOn(result *pipeline.Result) error {
+	c := newShownChange(result, result.Change.Action)
+	r.screen.goOn(c)
+	if result.Second == nil {
+		return nil
+	}
+	if err := r.page.goOn(c); err != nil {
+		return err
+	}
+	return r.writeChange(result, result.Second)
 }
 
 // Keep takes a change that belongs to several rows: that of a group which their
@@ -109,7 +140,7 @@ func (r *Review) show(result *pipeline.Result) error {
 		c.Place = strings.ToLower(result.Resource) + ", " + c.Place
 	}
 	if kept != nil {
-		kept.texts = append(kept.texts, r.screen.text(kept, c))
+		kept.add(c.Line, r.screen.text(kept, c))
 	}
 	if paged {
 		return r.page.add(c)

@@ -47,6 +47,11 @@ type group struct {
 	groupKind
 	n     int64
 	texts []string
+	lines []int64 // of their rows
+}
+
+func (g *group) add(line int64, text string) {
+	g.texts, g.lines = append(g.texts, text), append(g.lines, line)
 }
 
 // reviewScreen gathers what a plan shows, group by group. It holds a bounded number
@@ -78,10 +83,20 @@ func (s *reviewScreen) count(action plan.Action) *group {
 	return nil
 }
 
+// goOn adds to a change that is kept what a further step of its row does.
+func (s *reviewScreen) goOn(c *shownChange) {
+	for _, g := range s.groups {
+		if at := slices.Index(g.lines, c.Line); g.action == c.Action && at >= 0 {
+			g.texts[at] += s.steps(c)
+		}
+	}
+}
+
 // shownChange is a decision as people are shown it.
 type shownChange struct {
 	Action plan.Action
 	Key    string
+	Line   int64
 	Place  string // where in the input the change comes from
 	Lines  []attributeLine
 	Notes  []string
@@ -99,7 +114,7 @@ func (c *shownChange) Sign() string {
 
 func newShownChange(result *pipeline.Result, action plan.Action) *shownChange {
 	c := &shownChange{
-		Action: action, Key: harmless(cutTo(result.Key, longestKey)), Place: fmt.Sprintf("line %d", result.Row.Line),
+		Action: action, Key: harmless(cutTo(result.Key, longestKey)), Line: result.Row.Line, Place: fmt.Sprintf("line %d", result.Row.Line),
 		Lines: attributeLines(result.Change.Differences, result.Names),
 	}
 	if result.Leaver {
@@ -140,7 +155,12 @@ func (s *reviewScreen) text(g *group, c *shownChange) string {
 		b.WriteString(": " + strings.Join(c.Notes, "; ") + "\n")
 		return b.String()
 	}
-	b.WriteString("\n")
+	return b.String() + "\n" + s.steps(c)
+}
+
+// steps writes what becomes of each attribute, and what there is to say of it.
+func (s *reviewScreen) steps(c *shownChange) string {
+	var b strings.Builder
 	if c.Action == plan.ActCreate {
 		b.WriteString(packed(c.Lines))
 	} else {
