@@ -122,14 +122,19 @@ type absentNote struct {
 	Unnamed int64  `json:"unnamed,omitzero"`
 }
 
-// findAbsent finds the people whom the file does not hold or, in a run that goes
-// on, takes those whom it has found.
+// findAbsent finds the people whom the file does not hold. A run that goes on
+// takes those whom it has found before, and may read the directory again for
+// them, or for those whom a patch has chosen.
 func (r *importRun) findAbsent(ctx context.Context) (err error) {
-	if !r.looks() {
-		return nil
-	}
-	if known, err := r.keptAbsent(); known || err != nil {
+	known, err := r.keptAbsent()
+	switch {
+	case err != nil:
 		return err
+	case r.state != nil && (known || r.chosen):
+		r.reading, err = r.pipeline().ReadAgain(ctx, r.survey)
+		return err
+	case !r.looks():
+		return nil
 	}
 	progress := report.StartProgress(r.run.progressMode(r.s), r.s.err, r.meter, "people")
 	defer progress.Stop()
@@ -140,7 +145,7 @@ func (r *importRun) findAbsent(ctx context.Context) (err error) {
 // keptAbsent reads whom an earlier session has found. One that died before it
 // had written that down has sent nothing yet.
 func (r *importRun) keptAbsent() (known bool, err error) {
-	if r.state == nil {
+	if r.state == nil || !r.looks() {
 		return false, nil
 	}
 	value, known := r.state.Note(noteAbsent)

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"scimbulk/internal/plan"
 	"scimbulk/internal/scim"
@@ -79,4 +81,46 @@ func (g *Reading) byID(t *task) (*plan.Current, error) {
 		return nil, err
 	}
 	return have, err
+}
+
+// ReadAgain reads the directory for a run that goes on with people whose ids it
+// knows, if that takes fewer requests than to look up each who is left. It
+// returns nil where it does not, or where the reading has gaps.
+func (im *Import) ReadAgain(ctx context.Context, s *Survey) (*Reading, error) {
+	left := im.leftByID(s)
+	if left <= few {
+		return nil, nil
+	}
+	all := im.directoryExport()
+	page, err := im.Client.List(ctx, all.Endpoint, all.options())
+	if err != nil {
+		return nil, fmt.Errorf("asking the directory for its %s: %w", all.Endpoint, err)
+	}
+	pages := int64(page.TotalResults) / max(1, int64(len(page.Resources)))
+	if !page.HasTotal || pages >= left/2 { // inactive people may be listed apart
+		return nil, nil
+	}
+	reading, err := im.takeReading(ctx, all, func(*plan.Current) bool { return true })
+	var gaps *IncompleteError
+	if errors.As(err, &gaps) {
+		return nil, nil
+	}
+	return reading, err
+}
+
+// leftByID is how many people whose ids are known have no outcome yet.
+func (im *Import) leftByID(s *Survey) int64 {
+	done := func(line int64) bool { _, done := im.State.Done(line); return done }
+	var left int64
+	if s.Absent != nil && s.Absent.Mode == AbsentDeactivate {
+		for i := range s.Absent.Leavers {
+			if l := &s.Absent.Leavers[i]; l.Kept == "" && !done(l.Line) {
+				left++
+			}
+		}
+	}
+	if im.Chosen {
+		left += s.Rows - im.State.Rows()
+	}
+	return left
 }
