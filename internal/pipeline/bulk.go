@@ -291,10 +291,12 @@ func (r *run) sayBulk() {
 	switch {
 	case r.bulkPlan != nil && r.bulkPlan.writes > 1:
 		r.totals.BulkRequests = r.bulkPlan.requests()
-		r.totals.Bulk = fmt.Sprintf("the writes would travel in about %d /Bulk requests of up to %d operations", r.totals.BulkRequests, r.bulkPlan.most)
-	case r.bulk != nil && (r.bulk.requests > 0 || r.bulk.why != ""):
+		r.totals.Bulk = fmt.Sprintf("the writes would travel in about %s of up to %d operations", bulkRequests(r.totals.BulkRequests), r.bulkPlan.most)
+	case r.bulk != nil && r.bulk.requests == 0 && r.bulk.why != "":
+		r.totals.Bulk = "no writes travelled in /Bulk requests: " + r.bulk.why
+	case r.bulk != nil && r.bulk.requests > 0:
 		r.totals.BulkRequests = r.bulk.requests
-		r.totals.Bulk = fmt.Sprintf("%d writes travelled in %d /Bulk requests", r.bulk.carried, r.bulk.requests)
+		r.totals.Bulk = fmt.Sprintf("%d writes travelled in %s", r.bulk.carried, bulkRequests(r.bulk.requests))
 		if r.State != nil {
 			r.totals.Bulk += " since the run was resumed"
 		}
@@ -302,4 +304,11 @@ func (r *run) sayBulk() {
 			r.totals.Bulk += ", the others by themselves: " + r.bulk.why
 		}
 	}
+}
+
+func bulkRequests(n int64) string {
+	if n == 1 {
+		return "one /Bulk request"
+	}
+	return fmt.Sprintf("%d /Bulk requests", n)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -270,4 +271,102 @@ func TestRowsOfOneKeyKeepTheirOrderInBulk(t *testing.T) {
 	if totals := b.run(im, recorded); totals.Counts[pipeline.Unchanged] != 120 {
 		t.Errorf("the last row of a key did not count: %v", totals.Counts)
 	}
+}
+
+// TestBulkWhereOperationsCount: a directory whose limiter counts operations gains
+// nothing by bulk requests. One of them shows it, by the quota that it takes or
+// by never being granted.
+func TestBulkWhereOperationsCount(t *testing.T) {
+	for _, tc := range []struct {
+		name, limit string
+		faults      []string
+		bulk        bool
+		said        string
+	}{
+		{"requests count", "500/1s:bucket", nil, true, "12 /Bulk requests"},
+		{"operations count", "500/1s:bucket", []string{"bulk-counts-operations"}, false, "counts every operation"},
+		{"operations count, and nobody says so", "60/1s:bucket", []string{"bulk-counts-operations", "no-quota-headers"}, false, "again and again"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, sandbox.Options{RateLimit: tc.limit, Faults: tc.faults})
+				im, recorded := b.prepare(people(1200, "Agent"), nil)
+				totals := b.run(im, recorded)
+				checkReached(t, totals, recorded, 1200)
+				checkCommits(t, b, recorded, "create", pipeline.Created)
+				got := b.asked()
+				if one := got["POST /Bulk"] <= 3; one == tc.bulk || !strings.Contains(totals.Bulk, tc.said) {
+					t.Errorf("%v, %q", got, totals.Bulk)
+				}
+			})
+		})
+	}
+}
+
+// TestBulkOfAHierarchy: people whose managers are rows of the same file are
+// created level by level, and refer to who they name.
+func TestBulkOfAHierarchy(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("userName,manager\n")
+	for i := range 600 {
+		boss := ""
+		switch {
+		case i%50 == 49: // comes later in the file
+			boss = fmt.Sprintf("p%d@example.com", (i+75)%600)
+		case i > 0:
+			boss = fmt.Sprintf("p%d@example.com", (i-1)/10)
+		}
+		fmt.Fprintf(&text, "p%d@example.com,%s\n", i, boss)
+	}
+	b := newBench(t, sandbox.Options{})
+	managed := func(im *pipeline.Import) {
+		im.Mapping = compile(t, "attributes:\n  userName: userName\n  enterprise:manager: {column: manager, ref: User.userName, on-missing: reject}\n", "userName", "manager")
+	}
+	im, recorded := b.prepare(text.String(), managed)
+	totals := b.run(im, recorded)
+	checkReached(t, totals, recorded, 600)
+	got := b.asked()
+	if writes := got["POST /Bulk"] + got["POST /Users"] + got["PATCH /Users"]; got["POST /Bulk"] == 0 || writes > 60 {
+		t.Errorf("%d requests for 600 people: %v", writes, got)
+	}
+	im, recorded = b.prepare(text.String(), managed)
+	if totals := b.run(im, recorded); totals.Counts[pipeline.Unchanged] != 600 {
+		t.Errorf("imported again: %v", totals.Counts)
+	}
+}
+
+// TestBulkAppliesWhatWasPlanned: the versions of a plan guard its changes in
+// bulk as they do one by one.
+func TestBulkAppliesWhatWasPlanned(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	speak := b.dialect("rfc", nil)
+	b.run(b.prepare(staffed(300, "Agent", "Sales"), speak))
+	im, recorded := b.prepare(staffed(300, "Lead", "Sales"), both(dryRun, speak))
+	b.run(im, recorded)
+	path := b.planned(recorded)
+	m := &meddler{RoundTripper: b.box.Transport(), of: "/Bulk"}
+	m.do = func() { b.run(b.prepare("userName,displayName\np7@example.com,Renamed\n", speak)) }
+	im, recorded = b.apply(path, pipeline.ChangeSet{Drift: plan.DriftAny}, b.dialect("rfc", bulkMeddler{m}))
+	totals := b.run(im, recorded)
+	if totals.Counts[pipeline.Updated] != 299 || totals.Counts[pipeline.Rejected] != 1 {
+		t.Fatalf("%v, want 299 updated and 1 rejected", totals.Counts)
+	}
+	for _, r := range recorded.list {
+		if r.Outcome == pipeline.Rejected && (r.Key != "p7@example.com" || !strings.HasPrefix(r.Detail, "displayName has changed")) {
+			t.Errorf("%s: %s", r.Key, r.Detail)
+		}
+	}
+	if b.asked()["POST /Bulk"] < 6 {
+		t.Errorf("%v", b.asked())
+	}
+}
+
+// bulkMeddler meddles before the first bulk request.
+type bulkMeddler struct{ *meddler }
+
+func (m bulkMeddler) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, m.of) {
+		m.once.Do(m.do)
+	}
+	return m.meddler.RoundTripper.RoundTrip(req)
 }
