@@ -99,7 +99,7 @@ func (r *run) writeBatch(batch []*Result) error {
 			})
 		}
 	}
-	if err := r.Recorder.Flush(); err != nil {
+	if err := r.flush(); err != nil {
 		return err
 	}
 	if r.Log != nil {
@@ -109,6 +109,14 @@ func (r *run) writeBatch(batch []*Result) error {
 	}
 	r.count(slices.DeleteFunc(batch, func(result *Result) bool { return result.postponed }))
 	return nil
+}
+
+// flush brings what was recorded to the operating system.
+func (r *run) flush() error {
+	if r.Undo == nil {
+		return r.Recorder.Flush()
+	}
+	return errors.Join(r.Undo.Flush(), r.Recorder.Flush())
 }
 
 // keep hands an outcome to the recorder, or a first step if it wants to see

@@ -40,6 +40,9 @@ func (k *keeper) Keep(l *plan.Line) error {
 	return nil
 }
 
+func (k *keeper) KeepCreated(l *plan.Line) error { return k.Keep(l) }
+func (k *keeper) Flush() error                   { return nil }
+
 // dialect has an import speak to a directory of the given provider, over a
 // transport that may interfere.
 func (b *bench) dialect(name string, carry http.RoundTripper) func(*pipeline.Import) {

@@ -8,10 +8,16 @@ import (
 )
 
 // Undo keeps the values that writes replace, each as the change that brings
-// them back. What it is given must be with the operating system when it
-// returns: the write comes after. It is safe for concurrent use, and may get a
-// line twice, of which the first counts.
-type Undo interface{ Keeper }
+// them back. What Keep is given must be with the operating system when it
+// returns: the write comes after. What was created is known only after the
+// write: KeepCreated may hold it back until Flush, which comes before the
+// outcome is logged. It is safe for concurrent use, and may get a line twice,
+// of which the first counts.
+type Undo interface {
+	Keeper
+	KeepCreated(*plan.Line) error
+	Flush() error
+}
 
 // Keeper takes changes down.
 type Keeper interface {
@@ -63,5 +69,5 @@ func (w *row) keepCreated(ctx context.Context, result *Result) error {
 		}
 		made.ID = have.ID
 	}
-	return w.Undo.Keep(w.Rules.Reverse(w.row.Line, w.record.Key, made, nil))
+	return w.Undo.KeepCreated(w.Rules.Reverse(w.row.Line, w.record.Key, made, nil))
 }

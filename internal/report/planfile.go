@@ -137,6 +137,7 @@ func (e *AppliedError) Error() string {
 type Undo struct {
 	mu   sync.Mutex
 	file *os.File
+	held []byte // lines that can wait for the next write
 }
 
 // OpenUndo begins the undo file of a run, or goes on with it.
@@ -173,19 +174,41 @@ func (u *Undo) endTorn(size int64) error {
 // Keep writes a line, in one piece.
 func (u *Undo) Keep(line *plan.Line) error { return u.write(line) }
 
+// KeepCreated holds a line until Flush, or until the next one is written.
+func (u *Undo) KeepCreated(line *plan.Line) error { return u.hold(line) }
+
+// Flush writes what is held.
+func (u *Undo) Flush() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.held) == 0 {
+		return nil
+	}
+	_, err := u.file.Write(u.held)
+	u.held = u.held[:0]
+	return err
+}
+
 func (u *Undo) write(v any) error {
+	if err := u.hold(v); err != nil {
+		return err
+	}
+	return u.Flush()
+}
+
+func (u *Undo) hold(v any) error {
 	b, err := scim.Encode(v)
 	if err != nil {
 		return err
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, err = u.file.Write(append(b, '\n'))
-	return err
+	u.held = append(append(u.held, b...), '\n')
+	return nil
 }
 
 // Close makes the file durable.
-func (u *Undo) Close() error { return errors.Join(u.file.Sync(), u.file.Close()) }
+func (u *Undo) Close() error { return errors.Join(u.Flush(), u.file.Sync(), u.file.Close()) }
 
 // Undoing is what reading an undo file backwards has shown.
 type Undoing struct {
