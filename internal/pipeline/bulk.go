@@ -61,7 +61,6 @@ func (r *run) askBulk(ctx context.Context) error {
 type bulkWrite struct {
 	op     *scim.BulkOperation
 	intent *journal.Intent
-	batch  *batch
 
 	// What became of it: an answer, an error, or that it has to be sent by
 	// itself. recorded says that its intent is durable.
