@@ -88,33 +88,30 @@ func (c *Client) BulkOperation(method string, e Endpoint, id string, body []byte
 			return nil, &Error{Method: method, Path: string(e), Unsent: true, Err: err}
 		}
 	}
-	return op, op.encode(body, quoteETag(ifMatch))
+	op.encode(body, quoteETag(ifMatch))
+	return op, nil
 }
 
-func (op *BulkOperation) encode(body []byte, version string) error {
-	var b bytes.Buffer
-	enc := jsontext.NewEncoder(&b)
-	tokens := []jsontext.Token{jsontext.BeginObject, jsontext.String("method"), jsontext.String(op.method)}
+// encode puts the operation around the body, which is JSON already.
+func (op *BulkOperation) encode(body []byte, version string) {
+	b := make([]byte, 0, len(body)+len(op.path)+100)
+	member := func(name, value string) {
+		b = append(append(append(b, ',', '"'), name...), '"', ':')
+		b, _ = jsontext.AppendQuote(b, value) // bytes that are no UTF-8 are replaced
+	}
+	member("method", op.method)
 	if op.bulkID != "" {
-		tokens = append(tokens, jsontext.String("bulkId"), jsontext.String(op.bulkID))
+		member("bulkId", op.bulkID)
 	}
 	if version != "" {
-		tokens = append(tokens, jsontext.String("version"), jsontext.String(version))
+		member("version", version)
 	}
-	tokens = append(tokens, jsontext.String("path"), jsontext.String("/"+op.path))
-	for _, token := range tokens {
-		if err := enc.WriteToken(token); err != nil {
-			return err
-		}
-	}
+	member("path", "/"+op.path)
 	if body != nil {
-		if err := errors.Join(enc.WriteToken(jsontext.String("data")), enc.WriteValue(body)); err != nil {
-			return err
-		}
+		b = append(append(b, `,"data":`...), body...)
 	}
-	err := enc.WriteToken(jsontext.EndObject)
-	op.text = bytes.TrimSpace(b.Bytes())
-	return err
+	b[0] = '{'
+	op.text = append(b, '}')
 }
 
 // Size is how many bytes the operation adds to a bulk request.
