@@ -64,6 +64,7 @@ func (o *importOptions) bindAll(f *pflag.FlagSet) {
 	f.DurationVar(&o.settle, "settle", 30*time.Second, "how long a lost create may take to show where keys are not unique")
 	f.BoolVar(&o.noBulk, "no-bulk", false, "send every write as a request of its own, where the directory takes /Bulk requests")
 	o.bindPage(f)
+	o.bindVerify(f)
 	f.BoolVar(&o.yes, "yes", false, "do not ask before people are deleted or deactivated")
 	o.bindProtect(f)
 }

@@ -39,6 +39,7 @@ type importOptions struct {
 	maxDeletes  string
 	maxDuration time.Duration
 	settle      time.Duration
+	verify      string
 	noBulk      bool
 	dryRun      bool
 	detailed    bool
@@ -160,6 +161,7 @@ func (o *importOptions) bind(f *pflag.FlagSet) {
 	o.leaverOptions.bind(f)
 	f.StringVar(&o.out, "out", "", "plan: save the change set in `FILE`")
 	o.bindPage(f)
+	o.bindVerify(f)
 	f.BoolVar(&o.includeSecrets, "include-secrets", false, "plan: save passwords in the change set, which must then be kept like one")
 	f.BoolVar(&o.detailed, "detailed-exitcode", false, "plan: exit 2 when there are changes")
 	f.BoolVar(&o.yes, "yes", false, "do not ask before people are deleted or deactivated")

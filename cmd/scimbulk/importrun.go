@@ -263,7 +263,7 @@ func (r *importRun) pipeline() *pipeline.Import {
 		Chosen:   r.chosen,
 
 		Workers: r.dir.workers, OnDuplicate: r.onDuplicate, Lookup: r.lookup,
-		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle, NoBulk: r.noBulk,
+		MaxErrors: r.limits.errors, MaxDeletes: r.limits.deletes, Settle: r.settle, Verify: r.verify, NoBulk: r.noBulk,
 		Log: r.log, State: r.state, Name: filepath.Base(r.runDir), Recorder: r.recorder(), Undo: r.keeper(), Plan: r.planKeeper(), Meter: r.meter,
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/pflag"
+
+	"scimbulk/internal/pipeline"
 )
 
 // checkOut sees that a flag names a path at which a file can be put, before any
@@ -35,14 +37,25 @@ func checkOut(flag, path string) error {
 	return nil
 }
 
+// bindVerify binds --verify.
+func (o *importOptions) bindVerify(f *pflag.FlagSet) {
+	f.StringVar(&o.verify, "verify", pipeline.VerifyNone,
+		"read back what was written, a request each: none, sample (the first of each kind and every 50th) or all; memberships are always read back")
+}
+
+// checkVerify says what is wrong with --verify; undo has none.
+func (o *importOptions) checkVerify() []error {
+	return oneOf(nil, "--verify", o.verify, "", pipeline.VerifyNone, pipeline.VerifySample, pipeline.VerifyAll)
+}
+
 // bindPage binds --html.
 func (o *importOptions) bindPage(f *pflag.FlagSet) {
 	f.StringVar(&o.html, "html", "", "plan: write the plan as one HTML page to `FILE`, for a change ticket")
 }
 
-// checkPage says what is wrong with --html.
+// checkPage says what is wrong with --html and --verify.
 func (o *importOptions) checkPage() []error {
-	var problems []error
+	problems := o.checkVerify()
 	if o.html != "" && !o.dryRun {
 		problems = append(problems, usagef("--html goes with plan or --dry-run"))
 	}

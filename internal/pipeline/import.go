@@ -63,6 +63,7 @@ type Import struct {
 	Lookup      string
 	MaxErrors   Limit
 	MaxDeletes  Limit
+	Verify      string        // how much of what is written is read back; "" is VerifyNone
 	Settle      time.Duration // how long a look-up may lag behind a write
 	NoBulk      bool          // every write is a request of its own
 
@@ -106,6 +107,7 @@ type run struct {
 	joins     *joinRun // nil where rows name no groups
 	writes    writes
 	managers  managers
+	verified  verification
 	endsMu    sync.Mutex
 	ends      []func()     // what there is to tidy up
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
@@ -140,6 +142,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 			"%d people would be deleted or turned inactive: the import would stop before the excess over --max-deletes %s", n, r.MaxDeletes))
 	}
 	r.totals.Warnings = append(r.totals.Warnings, r.managers.warnings(ctx, r)...)
+	r.totals.Warnings = append(r.totals.Warnings, r.verified.warnings()...)
 	r.totals.Warnings = append(r.totals.Warnings, r.warnOfClashes()...)
 	return r.balance()
 }
@@ -201,7 +204,7 @@ func (r *run) balance() (*Totals, error) {
 	r.totals.Writes = r.writes.byMethod
 	r.sayBulk()
 	if n := r.totals.Lame; n > 0 {
-		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("rows that lack a reference or a group which they name: %d; their details say why", n))
+		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("rows that were written and lack something that they ask for: %d; their details say what", n))
 	}
 	if r.totals.Unreached() > 0 && r.totals.Cause == nil {
 		r.totals.Cause = r.cause()

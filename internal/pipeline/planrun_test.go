@@ -183,7 +183,8 @@ func (b *rehearsal) close() {
 	_ = b.box.Close() // in memory
 }
 
-// check fills the directory, plans, and runs.
+// check fills the directory, plans, and runs. What is read back after each write
+// is as it was meant.
 func (b *rehearsal) check() error {
 	if _, _, err := b.run(b.text(b.there), false, func(im *pipeline.Import) { im.OnDuplicate = pipeline.DuplicateApply }); err != nil {
 		return fmt.Errorf("filling the directory: %w", err)
@@ -209,6 +210,11 @@ func (b *rehearsal) check() error {
 	}
 	if diff := cmp.Diff(b.announced(planned, done), b.inOrder(sent)); diff != "" {
 		return fmt.Errorf("announced (-) and sent (+): %s", diff)
+	}
+	for _, r := range done {
+		if strings.Contains(r.Detail, "taken over") || strings.Contains(r.Detail, "read back") {
+			return fmt.Errorf("line %d: %s", r.Row.Line, r.Detail)
+		}
 	}
 	var n int64
 	for _, times := range foreseen.Writes {
@@ -243,7 +249,7 @@ func (b *rehearsal) run(text string, dry bool, change func(*pipeline.Import)) ([
 		Mapping: m, Client: b.client, Profile: b.client.Profile(), Resource: "User", DryRun: dry,
 		Rules:   plan.Rules{Schema: b.schema, OnExisting: b.existing, Unmapped: b.unmapped, NoPatch: b.noPatch, Explain: dry},
 		Workers: b.workers, OnDuplicate: b.duplicate, Lookup: b.lookup, MaxErrors: pipeline.NoLimit, MaxDeletes: pipeline.NoLimit,
-		Settle: time.Second, Name: "run", Recorder: recorded, Meter: &pipeline.Meter{},
+		Settle: time.Second, Verify: pipeline.VerifyAll, Name: "run", Recorder: recorded, Meter: &pipeline.Meter{},
 	}
 	if change != nil {
 		change(im)

@@ -90,6 +90,7 @@ func (r *run) finish(ctx context.Context, w *row) {
 		r.stop(err)
 		return
 	}
+	w.verify(ctx, result)
 	w.complete(result)
 	r.countReject(result)
 	w.sayWhatIsMissing(result)
