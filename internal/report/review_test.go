@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/plan"
@@ -278,5 +279,41 @@ func TestPageIsBounded(t *testing.T) {
 	}
 	if n := strings.Count(string(text), "<article>"); n != pageChanges || !strings.Contains(string(text), "… and 7 more") {
 		t.Errorf("%d changes on the page, want %d and a word on the others", n, pageChanges)
+	}
+}
+
+// TestLargePlanIsShownAtOnce: showing a plan of ten megabytes takes a small
+// part of what it takes to read its lines, and holds what is shown alone.
+func TestLargePlanIsShownAtOnce(t *testing.T) {
+	r := reviewed(t, ReviewOptions{})
+	_, people := input(t, "in.csv", threePeople)
+	var differences []any
+	for i := range 8 {
+		differences = append(differences, fmt.Sprintf("attribute%d", i), "what was there before", "what shall be there")
+	}
+	const rows = 10_000
+	for range rows {
+		if err := r.Record(&pipeline.Result{Row: people[0], Key: "ann", Outcome: pipeline.Updated, Change: change(plan.ActUpdate, differences...)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := saved(t, r)
+	if len(lines) < 10<<20 {
+		t.Fatalf("the plan has %d bytes, want 10 MB", len(lines))
+	}
+	started := time.Now()
+	screen := shown(t, r, &Summary{Target: "here", Rows: Rows{Read: rows, Updated: rows}})
+	showing := time.Since(started)
+	started = time.Now()
+	for line := range strings.Lines(lines) {
+		if _, err := plan.ParseLine([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if reading := time.Since(started); showing > reading/5 {
+		t.Errorf("showing takes %v, reading the lines %v", showing, reading)
+	}
+	if len(screen) > 1<<20 || !strings.Contains(screen, "… and 9800 more") {
+		t.Errorf("%d bytes are shown", len(screen))
 	}
 }
