@@ -18,10 +18,36 @@ func merge(o scim.Object, assignments []scim.Assignment) error {
 	return nil
 }
 
+// build is merge into an object that nothing is in yet.
+func build(assignments []scim.Assignment) (scim.Object, error) {
+	o := make(scim.Object, len(assignments)+1) // and its schemas
+	for i := range assignments {
+		a := &assignments[i]
+		home := o // names are spelt as the schemas have them, and need not be looked for
+		if urn := a.Target.Path.URN; urn != "" {
+			extension, _ := o[urn].(scim.Object)
+			if extension == nil {
+				extension = scim.Object{}
+				o[urn] = extension
+			}
+			home = extension
+		}
+		if err := assignTo(home, a.Target.Path.Attr, a); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
 func assign(o scim.Object, a *scim.Assignment) error {
+	home := section(o, a.Target.Path.URN)
+	return assignTo(home, spelling(home, a.Target.Path.Attr), a)
+}
+
+// assignTo carries an assignment out on a member of the object that holds the
+// attributes of its schema.
+func assignTo(home scim.Object, name string, a *scim.Assignment) error {
 	path := a.Target.Path
-	home := section(o, path.URN)
-	name := spelling(home, path.Attr)
 	switch {
 	case a.Target.List():
 		home[name] = mergeList(a, asList(home[name]))

@@ -171,8 +171,8 @@ func reject(class, reason string) Change {
 }
 
 func (r *Rules) create(w Wish) Change {
-	body := scim.Object{}
-	if err := merge(body, w.Assignments); err != nil {
+	body, err := build(w.Assignments)
+	if err != nil {
 		return reject("data", err.Error())
 	}
 	for i := range r.Schema.Core.Attributes {
