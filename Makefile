@@ -40,6 +40,10 @@ torture: ## kill runs, the directory and the network again and again, and check 
 torture-broken: ## torture builds that are wrong on purpose, and want them caught
 	$(TORTURE) -run '^TestBrokenBuildsAreCaught$$' -args -broken
 
+torture-export: ## RUNS=1000 randomised exports under churn and faults; writes the table in docs/export.md
+	$(GO) test ./internal/pipeline -run '^TestNoExportIsFalselyProven$$' -timeout 0 -count 1 \
+	  -export-total $(RUNS) -export-seed $(SEED) -export-table ../../docs/export.md
+
 bench: ## the benchmarks, in short: compare the ratios, not the times
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 

@@ -43,6 +43,11 @@ type learner interface {
 	Learn(scim.Object) // each resource, after Add and before Cells
 }
 
+// rowLayout is a layout whose cells do not depend on resources that come later.
+type rowLayout interface {
+	Row(o scim.Object, visit func(column, text string)) // in place of Add
+}
+
 // File is what an export writes.
 type File struct {
 	Path   string // - is standard output
@@ -70,17 +75,15 @@ func (e *Export) WriteTo(take, ctx context.Context, f File, each func(scim.Objec
 		columns = mapping.NewColumns(f.Schema)
 	}
 	x := newListing(e, pages)
-	if f.Format == FormatCSV || each != nil {
-		x.see = func(o scim.Object) error {
-			if f.Format == FormatCSV {
-				columns.Add(o)
-			}
-			if each != nil {
-				return each(o)
-			}
-			return nil
+	var cells *cellSpool
+	if r, ok := columns.(rowLayout); ok && f.Format == FormatCSV {
+		var err error
+		if cells, err = newCellSpool(r); err != nil {
+			return nil, err
 		}
+		defer cells.close()
 	}
+	x.see = f.observer(columns, cells, each)
 	if err := x.restore(); err != nil {
 		return nil, err
 	}
@@ -89,7 +92,30 @@ func (e *Export) WriteTo(take, ctx context.Context, f File, each func(scim.Objec
 		return nil, err
 	}
 	e.Meter.Phase.Store(PhaseWrite)
-	return f.write(pages, columns, listing)
+	if len(pages.newer) > 0 {
+		cells = nil // some of them are of older versions
+	}
+	return f.write(pages, columns, cells, listing)
+}
+
+// observer is what has to see each resource as it is read; nil if nothing has.
+func (f File) observer(columns Layout, cells *cellSpool, each func(scim.Object) error) func(scim.Object) error {
+	if f.Format != FormatCSV {
+		return each
+	}
+	lay := func(o scim.Object) error { columns.Add(o); return nil }
+	if cells != nil {
+		lay = cells.add
+	}
+	if each == nil {
+		return lay
+	}
+	return func(o scim.Object) error {
+		if err := lay(o); err != nil {
+			return err
+		}
+		return each(o)
+	}
 }
 
 // restore takes over what an earlier session has read.
@@ -136,7 +162,7 @@ func (x *listing) restoreLine(place int64, line []byte) error {
 	return x.see(object)
 }
 
-func (f File) write(pages *Pages, columns Layout, listing *Listing) (*Dump, error) {
+func (f File) write(pages *Pages, columns Layout, cells *cellSpool, listing *Listing) (*Dump, error) {
 	out, err := rows.Create(f.Path, f.Stdout)
 	if err != nil {
 		return nil, err
@@ -145,7 +171,7 @@ func (f File) write(pages *Pages, columns Layout, listing *Listing) (*Dump, erro
 	if f.Format == FormatJSONL {
 		err = d.writeJSONL(out, pages)
 	} else {
-		err = d.writeCSV(out, pages, columns, f.BOM)
+		err = d.writeCSV(out, f.BOM, columns.Header, rowsOf(pages, columns, cells))
 		d.Lost = columns.Lost()
 	}
 	if err != nil {
@@ -173,38 +199,51 @@ func (d *Dump) writeJSONL(out io.Writer, pages *Pages) error {
 // byteOrderMark tells spreadsheet programs that a file is UTF-8.
 const byteOrderMark = "\ufeff"
 
-func (d *Dump) writeCSV(out io.Writer, pages *Pages, columns Layout, bom bool) error {
-	decoded := func(do func(scim.Object) error) error {
-		return pages.Resources(func(text []byte) error {
-			o, err := scim.DecodeObject(text)
-			if err != nil {
-				return err
-			}
-			return do(o)
-		})
-	}
-	if l, ok := columns.(learner); ok && l.Refers() {
-		if err := decoded(func(o scim.Object) error { l.Learn(o); return nil }); err != nil {
-			return err
-		}
-	}
+func (d *Dump) writeCSV(out io.Writer, bom bool, columns func() []string, each func(header []string, do func(cells []string) error) error) error {
 	if bom {
 		if _, err := io.WriteString(out, byteOrderMark); err != nil {
 			return err
 		}
 	}
 	w := csv.NewWriter(out)
-	header := columns.Header()
+	header := columns()
 	if err := w.Write(header); err != nil {
 		return err
 	}
-	err := decoded(func(o scim.Object) error {
+	err := each(header, func(cells []string) error {
 		d.Resources++
-		return w.Write(columns.Cells(o, header))
+		return w.Write(cells)
 	})
 	if err != nil {
 		return err
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// rowsOf walks the rows of a CSV file: the cells that were kept, or the resources
+// laid out anew.
+func rowsOf(pages *Pages, columns Layout, cells *cellSpool) func([]string, func([]string) error) error {
+	if cells != nil {
+		return cells.each
+	}
+	return func(header []string, do func([]string) error) error {
+		if l, ok := columns.(learner); ok && l.Refers() {
+			if err := pages.objects(func(o scim.Object) error { l.Learn(o); return nil }); err != nil {
+				return err
+			}
+		}
+		return pages.objects(func(o scim.Object) error { return do(columns.Cells(o, header)) })
+	}
+}
+
+// objects hands the resources to do as trees.
+func (p *Pages) objects(do func(scim.Object) error) error {
+	return p.Resources(func(text []byte) error {
+		o, err := scim.DecodeObject(text)
+		if err != nil {
+			return err
+		}
+		return do(o)
+	})
 }

@@ -238,8 +238,12 @@ func idOf(id string, text []byte) string {
 // concurrent use.
 func (x *listing) sheet(at int, page *scim.Page) (*sheet, error) {
 	s := &sheet{at: at, items: make([]item, len(page.Resources)), Page: page}
+	size := 0
+	for _, r := range page.Resources {
+		size += len(r.Raw)
+	}
 	for i, r := range page.Resources {
-		it, err := x.item(r)
+		it, err := x.item(r, size <= decodedAhead)
 		if err != nil {
 			return nil, fmt.Errorf("resource %s of the directory cannot be read: %w", r.ID, err)
 		}
@@ -249,7 +253,11 @@ func (x *listing) sheet(at int, page *scim.Page) (*sheet, error) {
 	return s, nil
 }
 
-func (x *listing) item(r scim.Resource) (it item, err error) {
+// decodedAhead is the size of a page, in bytes, up to which its resources are
+// decoded while it waits for its turn. As trees they take ten times the room.
+const decodedAhead = 256 << 10
+
+func (x *listing) item(r scim.Resource, decode bool) (it item, err error) {
 	it.line, err = scim.OneLine(r.Raw)
 	if err != nil {
 		return it, err
@@ -282,7 +290,7 @@ func (x *listing) item(r scim.Resource) (it item, err error) {
 			x.ignored.Store(true)
 		}
 	}
-	if x.see != nil && !it.leftOut {
+	if x.see != nil && !it.leftOut && decode {
 		it.object, err = scim.DecodeObject(it.line)
 	}
 	return it, err

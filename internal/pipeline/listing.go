@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -364,7 +363,8 @@ func (x *listing) accept(s *sheet) error {
 	last := s.items[len(s.items)-1]
 	x.last = s.items
 	x.s.Pages++
-	if x.s.Full = max(x.s.Full, len(s.items)); len(s.items) < x.s.Full && s.end() <= s.TotalResults && !s.few {
+	x.s.Full = max(x.s.Full, len(s.items))
+	if len(s.items) < x.s.Full && s.end() <= s.TotalResults && !s.few && !x.s.ByCursor && !x.s.ByName {
 		x.s.Uneven++
 	}
 	x.s.Next, x.s.LastID, x.s.LastKey = s.end()-1, last.id, last.key
@@ -376,12 +376,26 @@ func (x *listing) accept(s *sheet) error {
 func same(a, b item) bool { return a.id == b.id && a.key == b.key }
 
 // meet says whether two pages overlap: one begins or ends inside the other, and
-// both show the resource there in the same place of their order. Then every
-// resource that stayed where it was is on one of them, or lies outside both.
+// whatever is on both comes in the same order, in the same place of the order.
+// Then every resource that stayed where it was is on one of them, or lies outside
+// both.
 func meet(a, b []item) bool {
-	last := a[len(a)-1]
-	return slices.ContainsFunc(b, func(it item) bool { return same(it, last) }) ||
-		slices.ContainsFunc(a, func(it item) bool { return same(it, b[0]) })
+	at := make(map[string]int, len(a))
+	for i, it := range a {
+		at[it.id] = i
+	}
+	last, ends, begins := -1, false, false
+	for i, it := range b {
+		place, shared := at[it.id]
+		if !shared || a[place].key != it.key {
+			continue
+		}
+		if place <= last {
+			return false
+		}
+		last, begins, ends = place, begins || i == 0, place == len(a)-1
+	}
+	return begins || ends
 }
 
 // mend reads the pages around a place where two do not meet, because something
@@ -469,7 +483,15 @@ func (x *listing) show(it *item) error {
 	if x.see == nil || it.leftOut {
 		return nil
 	}
-	return x.see(it.object)
+	object := it.object
+	if object == nil {
+		var err error
+		if object, err = scim.DecodeObject(it.line); err != nil {
+			return err
+		}
+	}
+	it.object = nil
+	return x.see(object)
 }
 
 // revise keeps another version of a resource, unless it is older than the one

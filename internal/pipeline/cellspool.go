@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"scimbulk/internal/scim"
+)
+
+// cellSpool keeps the cells of a CSV file on disk, resource by resource, until
+// all columns are known. Its methods must not be called concurrently.
+type cellSpool struct {
+	layout  rowLayout
+	file    *scratch
+	out     *bufio.Writer
+	numbers map[string]uint64 // of columns, in the order in which they were first seen
+	names   []string
+	row     []byte
+}
+
+func newCellSpool(layout rowLayout) (*cellSpool, error) {
+	file, err := newScratch("")
+	if err != nil {
+		return nil, err
+	}
+	return &cellSpool{layout: layout, file: file, out: bufio.NewWriterSize(file, 64<<10), numbers: map[string]uint64{}}, nil
+}
+
+func (s *cellSpool) close() { _ = s.file.discard() } // nobody misses it
+
+// add keeps the cells of a resource.
+func (s *cellSpool) add(o scim.Object) error {
+	s.row = s.row[:0]
+	s.layout.Row(o, func(column, text string) {
+		n, known := s.numbers[column]
+		if !known {
+			n = uint64(len(s.names))
+			s.numbers[column], s.names = n, append(s.names, column)
+		}
+		s.row = appendText(binary.AppendUvarint(s.row, n), text)
+	})
+	if _, err := s.out.Write(binary.AppendUvarint(nil, uint64(len(s.row)))); err != nil {
+		return err
+	}
+	_, err := s.out.Write(s.row)
+	return err
+}
+
+// each hands the rows to do, under a header. A row is valid until do returns.
+func (s *cellSpool) each(header []string, do func(cells []string) error) error {
+	if err := s.out.Flush(); err != nil {
+		return err
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	places := s.places(header)
+	cells := make([]string, len(header))
+	for in := bufio.NewReaderSize(s.file, 64<<10); ; {
+		length, err := binary.ReadUvarint(in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		row := make([]byte, length)
+		if _, err := io.ReadFull(in, row); err != nil {
+			return err
+		}
+		clear(cells)
+		d := &rowDecoder{rest: string(row)}
+		for d.rest != "" {
+			n, text := d.number(), d.text()
+			if d.bad || n >= int64(len(places)) {
+				return errSpool
+			}
+			if at := places[n]; at >= 0 {
+				cells[at] = text
+			}
+		}
+		if err := do(cells); err != nil {
+			return err
+		}
+	}
+}
+
+// places are where the columns stand in a header; -1 if they do not.
+func (s *cellSpool) places(header []string) []int {
+	places := make([]int, len(s.names))
+	for i := range places {
+		places[i] = -1
+	}
+	for at, name := range header {
+		if n, known := s.numbers[name]; known {
+			places[n] = at
+		}
+	}
+	return places
+}
