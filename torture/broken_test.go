@@ -48,7 +48,7 @@ func defects() []defect {
 		},
 		{
 			build: build{name: "outcome-before-result", edits: []edit{{
-				"internal/pipeline/collect.go", "(r *run) writeBatch(", "if err := r.Recorder.Flush(); err != nil {\n\t\treturn err\n\t}\n", "",
+				"internal/pipeline/collect.go", "(r *run) writeBatch(", "if err := r.flush(); err != nil {\n\t\treturn err\n\t}\n", "",
 			}}},
 			arena: "upsert, mixed/rfc",
 		},

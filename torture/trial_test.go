@@ -42,13 +42,13 @@ type trial struct {
 	server *server
 	p      *process
 
-	done      int // kills so far, of either process
-	served    int // of these, of the sandbox
-	resumes   int
-	doubts    int
-	struck    map[string]int // kills by what set them off
-	seen      []string
-	deadlines time.Time
+	done    int // kills so far, of either process
+	served  int // of these, of the sandbox
+	resumes int
+	doubts  int
+	struck  map[string]int // kills by what set them off
+	seen    []string
+	stops   int // sessions that ended by themselves before the run was done
 }
 
 type programs struct{ stock, pointed string }
@@ -199,7 +199,6 @@ func (t *trial) begin(program string, env ...string) error {
 
 // torture kills the run as often as it shall be killed, and lets it end.
 func (t *trial) torture() error {
-	t.deadlines = time.Now().Add(patience)
 	for chain := 0; t.done < t.kills; chain-- {
 		if chain <= 0 && t.rng.IntN(3) == 0 {
 			chain = 3 // die three times before there is anything new
@@ -240,6 +239,9 @@ func (t *trial) finish() error {
 	}
 }
 
+// mostStops is how often a run may give up on a directory in trouble.
+const mostStops = 10
+
 // over says whether the run is done, after a session that ended by itself. One
 // that was stopped by a directory in trouble can be gone on with.
 func (t *trial) over() (bool, error) {
@@ -250,7 +252,8 @@ func (t *trial) over() (bool, error) {
 	if log != nil && log.finished {
 		return true, nil
 	}
-	if code := t.p.code(); code != 1 && code != 130 || time.Now().After(t.deadlines) {
+	t.stops++
+	if code := t.p.code(); code != 1 || t.stops > mostStops {
 		return false, fmt.Errorf("a session ended with %d, and the run is not finished\n%s", code, t.p.talk.String())
 	}
 	t.resumes++
