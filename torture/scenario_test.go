@@ -54,6 +54,7 @@ func scenarios() []scenario {
 		{name: "delete", dialects: both, make: deleteJob, people: mostOfThem},
 		{name: "references and cycles", dialects: both, make: managersJob, people: everyTenth},
 		{name: "several rows a key", dialects: both, make: repeatedJob, never: []string{"late-visibility=100ms"}},
+		{name: "several rows a key, with managers", dialects: both, make: movedJob, never: []string{"late-visibility=100ms"}},
 		{name: "memberships", dialects: both, make: membersJob, people: members, seed: 20 * crews, members: alreadyIn},
 		{name: "apply", dialects: both, make: applyJob, people: mostOfThem},
 		{name: "groups", dialects: []string{"rfc"}, make: groupsJob, late: true},
@@ -301,6 +302,41 @@ func repeatedJob(n int, before *census) *job {
 	}
 	j := t.job(after, "-m", "input.yaml", "--yes", "--max-deletes", "100%")
 	j.files["input.yaml"] = mixedMapping
+	return j
+}
+
+const movedMapping = `resource: User
+match: userName
+op: op
+attributes:
+  userName: userName
+  displayName: displayName
+  title: title
+  enterprise:manager: {column: boss, ref: User.userName}
+`
+
+// movedJob has people who come, change title and manager, and some of whom leave:
+// the last row counts, although managers are set in a second step.
+func movedJob(n int, before *census) *job {
+	t, after := newTable("op", "userName", "displayName", "title", "boss"), map[string]person{}
+	people := max(2, n/2)
+	for first := 0; first < people; first += 20 {
+		last := min(people, first+20)
+		for i := first; i < last; i++ {
+			t.add(row{key: userName(i), outcome: "created", steps: 1}, "upsert", userName(i), fullName(i), oldTitle, userName((i*7+3)%people/4*4))
+		}
+		for i := first; i < last; i++ {
+			boss := userName((i*11 + 5) % people / 4 * 4)
+			t.add(row{key: userName(i), outcome: "updated", steps: 1}, "upsert", userName(i), fullName(i), newTitle, boss)
+			after[userName(i)] = person{displayName: fullName(i), title: newTitle, manager: boss, active: true}
+			if i%4 == 3 { // nobody's manager
+				t.add(row{key: userName(i), outcome: "deleted", steps: 0}, "delete", userName(i), "", "", "")
+				delete(after, userName(i))
+			}
+		}
+	}
+	j := t.job(after, "-m", "input.yaml", "--yes", "--max-deletes", "100%")
+	j.files["input.yaml"] = movedMapping
 	return j
 }
 

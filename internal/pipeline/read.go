@@ -29,6 +29,7 @@ func (r *run) read(ctx context.Context) error {
 	mapper := r.Mapping.NewMapper()
 	twins := &twins{policy: r.OnDuplicate, duplicates: r.survey.duplicates, last: map[uint32]last{}}
 	doubts := r.doubts()
+	reached := r.reached(doubts)
 	for row, err := range in.Rows(ctx) {
 		if err != nil {
 			return err
@@ -40,6 +41,8 @@ func (r *run) read(ctx context.Context) error {
 		if t != nil {
 			result = twins.judge(t)
 			t.doubt = doubts[row.Line]
+			first, _ := r.survey.duplicates.span(row.Line)
+			t.begun, t.passed = reached[first] > 0, t.shared && reached[first] > row.Line
 		}
 		if t != nil && result == nil {
 			result = r.survey.references.rejection(t)
@@ -107,6 +110,21 @@ func (r *run) doubts() map[int64]*doubt {
 		}
 	}
 	return doubts
+}
+
+// reached is how far an earlier session came with each key of several rows: the
+// last line of it that the log knows, by the first line of the key.
+func (r *run) reached(doubts map[int64]*doubt) map[int64]int64 {
+	reached := map[int64]int64{}
+	if r.State == nil || r.OnDuplicate != DuplicateApply {
+		return reached
+	}
+	for _, twin := range r.survey.duplicates.twins { // by line
+		if line := int64(twin.line); r.done(line) || doubts[line] != nil {
+			reached[int64(twin.first)] = line
+		}
+	}
+	return reached
 }
 
 // dispatch hands a row on. Rows that share a key go to one worker, in file

@@ -45,6 +45,7 @@ type references struct {
 	byRow    map[int64][]*reference
 	indexes  map[string]*duplicates // rows by attributes other than the match attribute
 	attrs    map[refName]*scim.Attribute
+	open     bool              // some resource is neither there before the first write nor known to be absent
 	rejected map[int64]string  // lines of rows that must not be carried out, and why
 	names    map[string]string // what ids stand for
 }
@@ -57,8 +58,8 @@ func newReferences(m *mapping.Mapping, schema *scim.ResourceSchema) *references 
 		return nil
 	}
 	r := &references{
-		resource: m.Resource(), byName: map[refName]*reference{}, byRow: map[int64][]*reference{}, indexes: map[string]*duplicates{},
-		attrs: map[refName]*scim.Attribute{}, rejected: map[int64]string{}, names: map[string]string{},
+		byName: map[refName]*reference{}, byRow: map[int64][]*reference{}, indexes: map[string]*duplicates{},
+		attrs: map[refName]*scim.Attribute{}, resource: m.Resource(), rejected: map[int64]string{}, names: map[string]string{},
 	}
 	for _, ref := range refs {
 		r.attrs[refName{resource: ref.Resource, by: ref.By}] = leafAt(ref.Resource, ref.By, schema)
@@ -270,7 +271,10 @@ func (r *references) bind(t *task, all bool) (b binding, waiting bool) {
 			e := r.enter(ref, name)
 			entries[j] = e
 			switch {
-			case all || e.known:
+			case all:
+			case t.shared && r.mustWait(ref, t):
+				later = true // or a row that has to wait would have the last word
+			case e.known:
 			case e.row >= t.row.Line || t.shared:
 				later = true // even if it is there by now: a plan must come to the same
 			case e.open():
@@ -285,6 +289,13 @@ func (r *references) bind(t *task, all bool) (b binding, waiting bool) {
 		b.add(ref, entries)
 	}
 	return b, false
+}
+
+// mustWait says whether all rows that share their key set a reference in their
+// second step, one after the other: because some of what rows refer to is still
+// to be made, or because an earlier session has left some second steps undone.
+func (r *references) mustWait(ref *mapping.Ref, t *task) bool {
+	return ref.Resource == r.resource && (r.open || t.begun)
 }
 
 // add makes an assignment of a reference whose resources are known or known to

@@ -42,6 +42,7 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 	refs.rejectDependents()
 	for _, e := range refs.byName {
 		e.known = !e.open()
+		refs.open = refs.open || !e.known
 		if e.id != "" {
 			refs.names[e.id] = e.name
 		}

@@ -120,6 +120,8 @@ type task struct {
 	shared  bool // another row that is carried out has the same key
 	later   bool // and comes before, where shared
 	final   bool // none comes after, where shared
+	begun   bool // an earlier session has begun some row of the key, where shared
+	passed  bool // and that one comes after
 	doubt   *doubt
 	bonds   []int64    // lines whose ids the planned change needs
 	planned *plan.Line // what a plan says, where the input is one

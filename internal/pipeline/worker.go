@@ -149,7 +149,7 @@ func newRow(r *run, t *task) *row {
 	if t.doubt != nil {
 		w.result.Doubt = true
 		w.sent, w.absent, w.since, w.step = plan.Action(t.doubt.Op), t.doubt.Absent, t.doubt.At, t.doubt.Step+1
-		w.settled = time.Now().Add(r.Settle) // when it was sent we know by the directory's clock alone
+		w.settled = r.totals.StartedAt.Add(r.Settle) // it was sent before; when, only the directory's clock tells
 	}
 	return w
 }
@@ -157,6 +157,9 @@ func newRow(r *run, t *task) *row {
 // carryOut looks the resource up, decides, and writes, again if need be. An
 // error is one that stops the run: the row has no outcome then.
 func (w *row) carryOut(ctx context.Context) (*Result, error) {
+	if w.passed {
+		return w.passedBy(ctx)
+	}
 	for ; w.rounds < maxRounds; w.rounds++ {
 		err := w.look(ctx, w.rounds > 0 || w.shared && w.later || w.sent != "")
 		if err != nil {
@@ -200,6 +203,28 @@ func (w *row) imagine() error {
 	return w.imagined.set(w.task, &w.change, w.result.promised, w.binding.deferred && w.task.first == nil)
 }
 
+// passedBy ends the first step of a row that an earlier session had carried out:
+// it would not have begun a later row of the same key otherwise. What the
+// directory holds now is that row's work. Steps that are to come still come.
+func (w *row) passedBy(ctx context.Context) (*Result, error) {
+	have, err := w.directory.find(ctx, w.record, true)
+	if err != nil {
+		return w.failedLookup(err)
+	}
+	res := w.result
+	if w.have = have; have != nil {
+		res.ID = have.ID
+	} else {
+		w.binding = binding{} // the later row has deleted it
+	}
+	w.change = plan.Change{Action: plan.ActNothing, ID: res.ID}
+	res.Change, res.Outcome = w.change, outcomeOf(w.sent)
+	if step, known := w.State.Step(w.row.Line); known {
+		res.Outcome = Outcome(step.Outcome)
+	}
+	return res, nil
+}
+
 func (w *row) look(ctx context.Context, fresh bool) error {
 	w.looked = w.looked || fresh || !w.blind
 	if have, promised, known := w.imagined.get(w.task); known {
@@ -233,6 +258,13 @@ func (w *row) decide() {
 	}
 	if w.leaver {
 		w.change = w.decideLeaver()
+		return
+	}
+	if w.have == nil && w.first != nil {
+		w.change = plan.Change{Action: plan.ActReject, Class: "missing", Reason: "the resource is gone by now"}
+		if w.shared && !w.final { // a later row has deleted it
+			w.change = plan.Change{Action: plan.ActNothing}
+		}
 		return
 	}
 	if w.have == nil && w.record.MatchBy == "id" && (w.op == plan.Upsert || w.op == plan.Create) && w.sent == "" {
