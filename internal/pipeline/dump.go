@@ -71,7 +71,7 @@ func (e *Export) WriteTo(take, ctx context.Context, f File, each func(scim.Objec
 		defer pages.Close() // nobody misses it
 	}
 	columns := e.Layout
-	if columns == nil {
+	if columns == nil && f.Format == FormatCSV {
 		columns = mapping.NewColumns(f.Schema)
 	}
 	x := newListing(e, pages)
