@@ -74,7 +74,7 @@ func BenchmarkAdmit(b *testing.B) {
 	p := newPacer(0, 0)
 	b.ReportAllocs()
 	for b.Loop() {
-		t, _ := p.admit(b.Context(), 0)
+		t, _ := p.admit(b.Context(), postUsers, false, 0)
 		p.settle(t, signal{kind: good})
 	}
 }

@@ -36,6 +36,9 @@ type Options struct {
 	UserAgent string
 	// InsecureHTTP permits plain http to hosts other than this one.
 	InsecureHTTP bool
+	// Learned is what an earlier client of the directory has found out of its
+	// limits: where to start from. What is not sound in it is ignored.
+	Learned Learned
 	// MaxAttempts is how often a request is sent at most, as far as that is
 	// safe; 0 is 8. Requests that were throttled are sent up to twice as often.
 	MaxAttempts int
@@ -57,6 +60,7 @@ type Client struct {
 	timeout     time.Duration
 	userAgent   string
 	maxAttempts int
+	workers     int
 
 	pacer    *pacer
 	budget   *budget
@@ -89,6 +93,7 @@ func New(o Options) (*Client, error) {
 		timeout:     o.Timeout,
 		userAgent:   o.UserAgent,
 		maxAttempts: o.MaxAttempts,
+		workers:     o.Workers,
 		budget:      newBudget(),
 		pacer:       newPacer(o.Rate, startRate(o)),
 		turns:       make(chan struct{}, o.Workers),
@@ -180,7 +185,18 @@ func (c *Client) Profile() Profile { return c.profile }
 func (c *Client) Stats() Stats { return c.counters.stats() }
 
 // Pace says what limits the client at the moment.
-func (c *Client) Pace() Pace { return c.pacer.pace() }
+func (c *Client) Pace() Pace {
+	p := c.pacer.pace()
+	if p.LimitedBy == "" && 4*p.InFlight >= 3*c.workers {
+		p.LimitedBy = LimitLatency
+	}
+	return p
+}
+
+// Learned is what the client has found out of the limits that the server keeps,
+// for Options.Learned of a later client of the same directory. It holds no
+// personal data.
+func (c *Client) Learned() Learned { return c.pacer.learned() }
 
 // ForgetPace drops what was learned of the permitted rate, for a caller who knows
 // that the requests to come are counted in another way.

@@ -57,33 +57,34 @@ func TestPolicy(t *testing.T) {
 		}},
 		"zero means now": {steps: []step{{}, {settle: throttled(0)}}},
 		"no hint": {steps: []step{
-			{}, {settle: &signal{kind: throttle}, wait: s / 2},
-			{at: s / 2}, {at: s / 2, settle: &signal{kind: throttle}, wait: s},
-			{at: 3 * s / 2}, {at: 3 * s / 2, settle: &signal{kind: throttle}, wait: 2 * s},
+			{}, {settle: &signal{kind: throttle}, wait: 7 * s / 10},
+			{at: s}, {at: s, settle: &signal{kind: throttle}, wait: 14 * s / 10},
+			{at: 3 * s}, {at: 3 * s, settle: &signal{kind: throttle}, wait: 28 * s / 10},
 		}},
 		"a hint that was too short is not believed twice": {steps: []step{
-			{}, {settle: throttled(0)}, {at: s, settle: throttled(0), wait: s},
+			{}, {settle: throttled(0)}, {at: s, settle: throttled(0), wait: 14 * s / 10},
 		}},
 		"an ample quota replaces the known pace": {start: 3, steps: []step{
 			{rate: 3}, {at: s, settle: quota(300, 200, 60*s), rate: 0}, {at: s}, {at: s},
 		}},
 		"a scarce quota is spread": {steps: []step{
-			{}, {settle: quota(300, 57, 56*s+s/2), rate: 1}, {wait: s, rate: 1},
+			{}, {settle: quota(300, 56, 56*s+4*s/10), rate: 1}, {wait: s, rate: 1},
 		}},
 		"a quota that is used up closes the gate": {steps: []step{
-			{}, {settle: quota(300, 0, 10*s), wait: 10*s + s/2},
+			{}, {settle: quota(300, 0, 10*s), wait: 10*s + s/10},
 		}},
 		"two answers at the end of a quota close it once": {steps: []step{
 			{}, {},
-			{settle: quota(300, 0, 10*s), wait: 10*s + s/2},
-			{settle: quota(300, 0, 10*s), wait: 10*s + s/2},
+			{settle: quota(300, 0, 10*s), wait: 10*s + s/10},
+			{settle: quota(300, 0, 10*s), wait: 10*s + s/10},
 			{at: 11 * s},
 			{at: 11 * s, settle: quota(300, 299, 60*s)},
-			{at: 12 * s, settle: quota(300, 57, 56*s+s/2), rate: 1}, // and the headers are still believed
+			{at: 12 * s, settle: quota(300, 56, 56*s+4*s/10), rate: 1}, // and the headers are still believed
 		}},
 		"a quota that is always used up is not believed": {steps: []step{
-			{}, {settle: quota(300, 0, 10*s), wait: 10*s + s/2},
-			{at: 11 * s}, {at: 11 * s, settle: quota(300, 0, 10*s)}, {at: 11 * s},
+			{}, {settle: quota(300, 0, 10*s), wait: 10*s + s/10},
+			{at: 11 * s}, {at: 11 * s, settle: quota(300, 0, 10*s), wait: 11*s + s/10}, // perhaps it rounds down
+			{at: 23 * s}, {at: 23 * s, settle: quota(300, 0, 10*s)}, {at: 23 * s},
 		}},
 		"503 holds, but says nothing of the rate": {steps: []step{
 			{}, {settle: &signal{kind: refusal, hint: 4 * s, hints: true}, wait: 4 * s, rate: 0},
@@ -101,8 +102,10 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-func runSteps(t *testing.T, p policy, steps []step) {
+func runSteps(t *testing.T, p *policy, steps []step) {
 	zero := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	l := p.lane(postUsers, false)
+	l.flight.window = widest
 	var held []ticket
 	for i, s := range steps {
 		now := zero.Add(s.at)
@@ -113,35 +116,52 @@ func runSteps(t *testing.T, p policy, steps []step) {
 		if s.noTicket {
 			continue
 		}
-		got, wait := p.admit(now)
+		got, wait := p.admit(now, l, postUsers)
 		if wait == 0 {
 			held = append(held, got)
 		}
 		if d := wait - s.wait; d < -time.Millisecond || d > time.Millisecond {
 			t.Fatalf("step %d: wait %v, want %v", i, wait, s.wait)
 		}
-		if rate, _ := p.limit(now); s.rate != 0 && math.Abs(rate-s.rate) > 0.001 {
+		if rate := lowest(now, p, l); s.rate != 0 && math.Abs(rate-s.rate) > 0.001 {
 			t.Fatalf("step %d: rate %v, want %v", i, rate, s.rate)
 		}
 	}
-	if p.inFlight != len(held) {
-		t.Errorf("the policy counts %d in flight, there are %d", p.inFlight, len(held))
+	if l.flight.n != len(held) {
+		t.Errorf("the policy counts %d in flight, there are %d", l.flight.n, len(held))
 	}
+}
+
+const postUsers = "POST Users"
+
+// lowest is the lowest of the paces that apply.
+func lowest(now time.Time, p *policy, l *lane) float64 {
+	low := math.Inf(1)
+	for _, b := range []*bucket{&l.pace, l.draws.pace(now), &p.cap} {
+		if b != nil && b.limiter != nil {
+			low = min(low, float64(b.limiter.Limit()))
+		}
+	}
+	return low
 }
 
 // TestFirstThrottleShowsTheRate: what the server took, over the time until it
 // takes more.
 func TestFirstThrottleShowsTheRate(t *testing.T) {
 	p := newPolicy(0, 0, func() float64 { return 0 })
+	l := p.lane(postUsers, false)
 	now := time.Now()
 	for range 300 {
-		tk, _ := p.admit(now)
+		tk, _ := p.admit(now, l, postUsers)
 		p.settle(now, tk, signal{kind: good})
 	}
-	tk, _ := p.admit(now)
+	tk, _ := p.admit(now, l, postUsers)
 	p.settle(now, tk, signal{kind: throttle, hint: time.Minute, hints: true})
-	if want := 0.95 * 5; math.Abs(p.rate-want) > 0.01 {
-		t.Errorf("300 in a minute: rate %v, want %v", p.rate, want)
+	now = now.Add(time.Minute)
+	tk, _ = p.admit(now, l, postUsers)
+	p.settle(now, tk, signal{kind: good})
+	if math.Abs(l.learn.mark-5) > 0.01 || l.learn.rate > 5 || l.learn.rate < 4 {
+		t.Errorf("300 in a minute: mark %v, pace %v", l.learn.mark, l.learn.rate)
 	}
 }
 

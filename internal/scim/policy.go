@@ -2,53 +2,48 @@ package scim
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
 // policy decides when the next request may leave. It reads no clock and starts
-// nothing: what it does follows from what it was told.
+// nothing: what it does follows from what it was told, the state in, a wait out.
 //
-// Three limits apply at once: the caller's ceiling, the rate that the server
-// has shown to permit, and what its quota headers leave. Apart from them the
-// gate closes for everybody when the server says so, and opens for one request
-// first.
+// Requests run in lanes: first one for those that read and one for those that
+// write, and where the server throttles one kind of request alone, one for that
+// kind. Whoever wants to send passes, in this order:
+//
+//   - the gate of the lane (gate.go): shut while the server wants to be left
+//     alone, then open for one request first;
+//   - its window (flight.go): so many requests under way at once;
+//   - its pace (learn.go): what the server has shown to permit;
+//   - the allowance (allowance.go) that the server's headers describe, which
+//     lanes may share;
+//   - the caller's cap, which all share.
 type policy struct {
-	ceiling float64 // the caller's cap; 0 is none
-	rate    float64 // what the server is believed to permit; 0 is unknown
-	chance  func() float64
-
-	quotaRate  float64 // what the quota leaves, until quotaUntil
-	quotaUntil time.Time
-	exhausted  bool // the gate is closed because the quota was used up
-	distrust   bool // the quota headers have proved wrong
-
-	bucket *rate.Limiter // nil where nothing limits the rate
-
-	inFlight int
-	window   int // requests at once while the gate opens; 0 is any number
-
-	// An epoch ends when the gate closes. Answers to requests of an earlier
-	// epoch say nothing about the present one.
-	epoch      int
-	epochStart time.Time
-	epochGood  int
-	heldUntil  time.Time
-	strikes    int // closings in a row without a good answer between them
-	outage     int // connections in a row that could not be made
-
-	throttled    bool // a 429 was seen
-	measured     bool // and the pace that it left was measured, not guessed
-	lastThrottle time.Time
-	lastGrowth   time.Time
-	limited      bool // the bucket has made somebody wait since the last growth
+	lanes      []*lane
+	allowances []*allowance
+	cap        bucket
+	ceiling    float64 // the caller's cap; 0 is none
+	start      float64 // the pace that lanes begin with; 0 is none
+	chance     func() float64
 }
 
-// ticket is the permission to send one request.
-type ticket struct{ epoch int }
+// A ticket is the permission to send one request.
+type ticket struct {
+	lane   *lane
+	kind   string // which request it is, within its lane
+	epoch  int    // of the lane's gate
+	sent   time.Time
+	flight int // requests under way in the lane, with this one
+	cuts   int // of the lane's window, so far
+	draws  *allowance
+	drawn  int // from the allowance, so far
+}
 
-// signal is what an answer says about the pace.
+// A signal is what an answer says about the pace.
 type signal struct {
 	kind  signalKind
 	hint  time.Duration
@@ -60,300 +55,192 @@ type signalKind int
 
 const (
 	unused      signalKind = iota // nothing was sent
-	neutral                       // says nothing: a timeout, a fault of the server
+	neutral                       // says nothing
 	good                          // the server is willing
 	throttle                      // too many requests
+	load                          // the server is in trouble: a timeout, a fault of its own
 	refusal                       // come back later, for another reason than the rate
 	unreachable                   // no connection
 )
 
-const (
-	// forever is a wait that only news ends.
-	forever time.Duration = math.MaxInt64
-	// bankedCredit is how much unused pace may be spent at once.
-	bankedCredit = 50 * time.Millisecond
-	// jitterAfterHold keeps several clients of one server from returning in
-	// the same instant.
-	jitterAfterHold = 250 * time.Millisecond
-	// quotaMargin is added to a quota's reset, which servers round down to
-	// whole seconds.
-	quotaMargin = 500 * time.Millisecond
+// forever is a wait that only news ends.
+const forever time.Duration = math.MaxInt64
 
-	holdBase  = time.Second
-	holdCap   = 60 * time.Second
-	outageCap = 10 * time.Second
-
-	slowest = 0.05 // requests a second; a run that is slower has stopped
-)
-
-func newPolicy(ceiling, start float64, chance func() float64) policy {
-	return policy{ceiling: ceiling, rate: start, chance: chance}
+func newPolicy(ceiling, start float64, chance func() float64) *policy {
+	return &policy{ceiling: ceiling, start: start, chance: chance}
 }
 
-// admit grants a ticket, or says how long to wait before asking again.
-func (p *policy) admit(now time.Time) (ticket, time.Duration) {
-	if wait := p.heldUntil.Sub(now); wait > 0 {
-		return ticket{}, wait
+// lane finds the lane of a kind of request, such as "PATCH Users".
+func (p *policy) lane(kind string, read bool) *lane {
+	class := "write"
+	if read {
+		class = "read"
 	}
-	if p.window > 0 && p.inFlight >= p.window {
-		return ticket{}, forever
+	var found *lane
+	for _, l := range p.lanes {
+		if l.name == kind {
+			return l
+		}
+		if l.name == class {
+			found = l
+		}
 	}
-	if wait := p.takeToken(now); wait > 0 {
-		p.limited = true
-		return ticket{}, wait
+	if found == nil {
+		found = newLane(class, p.start)
+		p.lanes = append(p.lanes, found)
 	}
-	if p.epochStart.IsZero() {
-		p.epochStart = now
-	}
-	p.inFlight++
-	return ticket{epoch: p.epoch}, 0
+	return found
 }
 
-// takeToken takes one from the bucket, or says when there will be one. Nothing
+// admit grants a ticket, or says how long to wait before asking again. Nothing
 // is reserved ahead, so that a change of pace reaches everybody at once.
-func (p *policy) takeToken(now time.Time) time.Duration {
-	p.fitBucket(now)
-	if p.bucket == nil {
-		return 0
+func (p *policy) admit(now time.Time, l *lane, kind string) (ticket, time.Duration) {
+	if wait, by := l.shut(now); wait > 0 {
+		l.held = held{by: by, at: now}
+		return ticket{}, wait
 	}
-	r := p.bucket.ReserveN(now, 1)
-	wait := r.DelayFrom(now)
-	if wait > 0 {
-		r.CancelAt(now)
+	p.cap.fit(now, p.ceiling)
+	l.pace.fit(now, l.learn.pace(l.cause))
+	if wait, slow := takeAll(now, &l.pace, l.draws.pace(now), &p.cap); wait > 0 {
+		l.held = held{by: [...]string{LimitServer, LimitQuota, LimitCap}[slow], at: now}
+		if slow == 0 {
+			l.learn.paced = now
+		}
+		return ticket{}, wait
+	}
+	return l.leave(now, kind), 0
+}
+
+// settle takes in the answer to an admitted request. wait is how long this
+// request should wait by itself, whatever the others do.
+func (p *policy) settle(now time.Time, t ticket, s signal) (wait time.Duration) {
+	t.lane.flight.n--
+	t.draws.arrive()
+	p.heedQuota(now, t, s)
+	wait = t.lane.settle(now, t, s, p.chance)
+	if s.kind == good || s.kind == throttle {
+		p.part(t, s.kind == throttle)
 	}
 	return wait
 }
 
-// fitBucket gives the bucket the lowest of the limits.
-func (p *policy) fitBucket(now time.Time) {
-	limit, _ := p.limit(now)
-	if limit == 0 {
-		p.bucket = nil
+// heedQuota finds the allowance that an answer speaks of. Lanes whose answers
+// name the same size draw on the same one.
+func (p *policy) heedQuota(now time.Time, t ticket, s signal) {
+	if !s.quota.Known || s.kind == unused {
 		return
 	}
-	burst := max(1, int(limit*bankedCredit.Seconds()))
-	if p.bucket == nil {
-		p.bucket = rate.NewLimiter(rate.Limit(limit), burst)
-		return
+	i := slices.IndexFunc(p.allowances, func(a *allowance) bool { return a.limit == s.quota.Limit })
+	if i < 0 {
+		const most = 16 // a server that never says the same has no sizes
+		if len(p.allowances) == most {
+			return
+		}
+		i = len(p.allowances)
+		p.allowances = append(p.allowances, newAllowance(s.quota.Limit))
 	}
-	if have := float64(p.bucket.Limit()); limit < 0.999*have || limit > 1.001*have {
-		p.bucket.SetLimitAt(now, rate.Limit(limit))
-		p.bucket.SetBurstAt(now, burst)
+	t.lane.draws = p.allowances[i]
+	t.lane.draws.heed(now, t, s.quota)
+	if t.lane.draws.trusted() {
+		t.lane.learn.yield()
 	}
 }
 
-// limit is the lowest of the limits that apply, and its name.
-func (p *policy) limit(now time.Time) (limit float64, name string) {
-	lower := func(l float64, n string) {
-		if l > 0 && (limit == 0 || l < limit) {
-			limit, name = l, n
+// part gives a kind of request a lane of its own, where the server throttles it
+// and lets the others of its lane pass.
+func (p *policy) part(t ticket, throttled bool) {
+	if !t.lane.blame.count(t.kind, throttled) || t.lane.name == t.kind {
+		return
+	}
+	share := t.lane.blame.share()
+	own := newLane(t.kind, 0)
+	own.learn.inherit(&t.lane.learn, share)
+	t.lane.learn.inherit(&t.lane.learn, 1-share)
+	t.lane.blame = blame{}
+	p.lanes = append(p.lanes, own)
+}
+
+// outage is how many connections in a row could not be made.
+func (p *policy) outage() int {
+	most := 0
+	for _, l := range p.lanes {
+		most = max(most, l.gate.outage)
+	}
+	return most
+}
+
+// A bucket hands out requests at a pace.
+type bucket struct {
+	limiter *rate.Limiter // nil where nothing limits
+}
+
+// bankedCredit is how much unused pace may be spent at once.
+const bankedCredit = 50 * time.Millisecond
+
+// fit gives the bucket a new pace; 0 is none.
+func (b *bucket) fit(now time.Time, pace float64) {
+	if pace == 0 {
+		b.limiter = nil
+		return
+	}
+	burst := max(1, int(pace*bankedCredit.Seconds()))
+	if b.limiter == nil {
+		b.limiter = rate.NewLimiter(rate.Limit(pace), burst)
+		return
+	}
+	if have := float64(b.limiter.Limit()); pace < 0.9999*have || pace > 1.0001*have {
+		b.limiter.SetLimitAt(now, rate.Limit(pace))
+		b.limiter.SetBurstAt(now, burst)
+	}
+}
+
+// takeAll takes one from each bucket; or from none, and says when to ask again
+// and which bucket is the slowest.
+func takeAll(now time.Time, buckets ...*bucket) (wait time.Duration, slowest int) {
+	var taken [3]*rate.Reservation
+	for i, b := range buckets {
+		if b == nil || b.limiter == nil {
+			continue
+		}
+		taken[i] = b.limiter.ReserveN(now, 1)
+		if delay := taken[i].DelayFrom(now); delay > wait {
+			wait, slowest = delay, i
 		}
 	}
-	lower(p.rate, "server")
-	if now.Before(p.quotaUntil) {
-		lower(p.quotaRate, "quota")
+	if wait == 0 {
+		return 0, 0
 	}
-	lower(p.ceiling, "cap")
-	return limit, name
-}
-
-// settle takes in the answer to an admitted request.
-func (p *policy) settle(now time.Time, t ticket, s signal) {
-	p.inFlight--
-	switch s.kind {
-	case good:
-		p.welcome(t)
-		p.grow(now)
-		p.heedQuota(now, t, s.quota)
-	case throttle:
-		p.slowDown(now, t, s)
-	case refusal:
-		p.close(now, t, max(s.hint, p.geometric()))
-	case unreachable:
-		p.lose(now, t)
-	}
-	if s.kind != unreachable && s.kind != unused {
-		p.outage = 0
-	}
-}
-
-// welcome opens the gate further and lets the pace grow.
-func (p *policy) welcome(t ticket) {
-	if t.epoch != p.epoch {
-		return
-	}
-	p.strikes = 0
-	p.epochGood++
-	p.window = widen(p.window)
-}
-
-// widen doubles the number of requests that may be under way while the gate
-// opens, until it is no longer a limit worth keeping.
-func widen(window int) int {
-	const wide = 128
-	if window == 0 || window >= wide {
-		return 0
-	}
-	return 2 * window
-}
-
-// grow raises the pace with time, while the pace is what limits: slowly after a
-// measurement that can be trusted, faster after one that cannot, and fastest
-// where the server has been content for long.
-func (p *policy) grow(now time.Time) {
-	since := now.Sub(p.lastGrowth)
-	p.lastGrowth = now
-	if p.rate == 0 || !p.limited || since > time.Second {
-		return
-	}
-	p.limited = false
-	p.rate *= 1 + p.growth(now)*since.Seconds()
-}
-
-// growth is a share of the pace a second.
-func (p *policy) growth(now time.Time) float64 {
-	const measured, guessed, content = 0.005, 0.015, 0.03
-	switch {
-	case !p.throttled || now.Sub(p.lastThrottle) > 2*time.Minute:
-		return content
-	case p.measured:
-		return measured
-	default:
-		return guessed
-	}
-}
-
-// slowDown closes the gate and lowers the pace.
-func (p *policy) slowDown(now time.Time, t ticket, s signal) {
-	if t.epoch != p.epoch {
-		p.extend(now, s)
-		return
-	}
-	served, since := p.epochGood, p.epochStart
-	wait := s.hint
-	if !s.hints || p.strikes > 0 {
-		wait = max(wait, p.geometric())
-	}
-	p.close(now, t, wait)
-	p.lower(served, p.heldUntil.Sub(since))
-	p.throttled, p.lastThrottle = true, now
-}
-
-// lower corrects the pace after a 429. What the server took, over the time
-// until it takes more, is what it permits, be its limit a bucket or a window;
-// but only over a long time, as some servers throttle for other reasons than
-// the rate. Otherwise it is the first guess, and then corrected by small steps.
-func (p *policy) lower(served int, elapsed time.Duration) {
-	const step, hardStep, long = 0.95, 0.7, 10 * time.Second
-	shown := step * float64(served) / max(elapsed.Seconds(), 0.001)
-	p.measured = elapsed >= long && served > 0
-	switch {
-	case p.rate == 0 && served == 0:
-		return // nothing is known yet; the gate alone has to do
-	case p.rate == 0:
-		p.rate = shown
-	case served == 0:
-		p.rate *= hardStep
-	case p.measured:
-		p.rate = min(step*p.rate, max(shown, hardStep*hardStep*p.rate))
-	default:
-		p.rate *= step
-	}
-	p.rate = max(p.rate, slowest)
-}
-
-// extend lets a late answer prolong the hold, never shorten it.
-func (p *policy) extend(now time.Time, s signal) {
-	until := now.Add(s.hint)
-	if s.hints && until.After(p.heldUntil) {
-		p.heldUntil = until
-	}
-}
-
-// close stops all workers together. When the time has come, one request goes
-// first.
-func (p *policy) close(now time.Time, t ticket, wait time.Duration) {
-	if t.epoch != p.epoch {
-		return
-	}
-	wait += time.Duration(p.chance() * float64(jitterAfterHold))
-	p.strikes++
-	p.epoch++
-	p.heldUntil = now.Add(wait)
-	p.epochStart, p.epochGood = p.heldUntil, 0
-	p.window = 1
-	p.exhausted = false
-}
-
-// geometric is the hold where the server named no time, or one that proved too
-// short.
-func (p *policy) geometric() time.Duration {
-	hold := holdCap
-	if p.strikes < 8 {
-		hold = min(holdCap, holdBase<<p.strikes)
-	}
-	return time.Duration((0.5 + 0.5*p.chance()) * float64(hold))
-}
-
-// lose handles a server that cannot be reached: one caller tries, the others
-// wait with it.
-func (p *policy) lose(now time.Time, t ticket) {
-	if t.epoch != p.epoch {
-		return
-	}
-	p.outage++
-	wait := min(outageCap, backoffBase<<min(p.outage-1, 8))
-	p.close(now, t, time.Duration((0.5+0.5*p.chance())*float64(wait)))
-	p.strikes--
-}
-
-// heedQuota slows down when little of the allowance is left, so that it lasts
-// until it is renewed. As long as it is ample the headers take the place of
-// what a profile believes.
-func (p *policy) heedQuota(now time.Time, t ticket, q Quota) {
-	if !q.Known || p.distrust || t.epoch != p.epoch {
-		return
-	}
-	left := q.Remaining - p.inFlight
-	if q.Remaining > 0 {
-		p.exhausted = false
-	}
-	switch {
-	case q.Remaining <= 0:
-		p.exhaust(now, t, q)
-	case ample(left, q.Limit):
-		p.quotaRate, p.quotaUntil = 0, time.Time{}
-		if !p.throttled {
-			p.rate = 0
+	for _, r := range taken {
+		if r != nil {
+			r.CancelAt(now)
 		}
-	default:
-		reset := q.Reset + quotaMargin
-		p.quotaRate = max(float64(max(left, 1))/reset.Seconds(), slowest)
-		p.quotaUntil = now.Add(reset)
 	}
+	return wait, slowest
 }
 
-// ample tells that so much of an allowance is left that it need not be spread
-// over the time.
-func ample(left, limit int) bool {
-	const few, share = 16, 4
-	return left > few && left*share > limit
-}
-
-// exhaust waits for the allowance to be renewed. If the first answer after
-// that still speaks of none left, the headers mean something else.
-func (p *policy) exhaust(now time.Time, t ticket, q Quota) {
-	if p.exhausted {
-		p.distrust, p.exhausted = true, false
-		p.quotaRate = 0
-		return
-	}
-	strikes := p.strikes
-	p.close(now, t, q.Reset+quotaMargin)
-	p.strikes, p.exhausted = strikes, true
-}
-
+// pace tells what limits the lane that was held back last.
 func (p *policy) pace(now time.Time) Pace {
-	limit, name := p.limit(now)
-	return Pace{Rate: limit, Hold: max(0, p.heldUntil.Sub(now)), InFlight: p.inFlight, LimitedBy: name}
+	const lately = 2 * time.Second
+	var out Pace
+	var last *lane
+	for _, l := range p.lanes {
+		out.InFlight += l.flight.n
+		if last == nil || l.held.at.After(last.held.at) {
+			last = l
+		}
+	}
+	if last == nil || now.Sub(last.held.at) > lately && last.gate.wait(now) == 0 {
+		return out
+	}
+	out.LimitedBy, out.Hold = last.held.by, last.gate.wait(now)
+	switch out.LimitedBy {
+	case LimitServer:
+		out.Rate = last.learn.rate
+	case LimitQuota:
+		out.Rate = last.draws.rate
+		out.Hold = max(out.Hold, last.draws.wait(now))
+	case LimitCap:
+		out.Rate = p.ceiling
+	}
+	return out
 }

@@ -1,8 +1,10 @@
 package scim
 
 import (
+	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestNew(t *testing.T) {
@@ -48,7 +50,7 @@ func TestStartRate(t *testing.T) {
 		want float64
 		by   string
 	}{
-		"rfc":          {Options{}, 0, ""},
+		"rfc":          {Options{}, math.Inf(1), ""},
 		"genesys":      {Options{Profile: genesysProfile()}, 3, "server"},
 		"genesys, cap": {Options{Profile: genesysProfile(), Rate: 20}, 20, "cap"},
 	} {
@@ -57,7 +59,13 @@ func TestStartRate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p := c.Pace(); p.Rate != tc.want || p.LimitedBy != tc.by {
+		l, _ := c.pacer.queue(postUsers, false)
+		c.pacer.ask(l, postUsers)
+		if rate := lowest(time.Now(), c.pacer.policy, l); rate != tc.want {
+			t.Errorf("%s: %v", name, rate)
+		}
+		_, wait := c.pacer.ask(l, postUsers)
+		if p := c.Pace(); p.LimitedBy != tc.by || wait > 0 && p.Rate != tc.want {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}

@@ -39,6 +39,12 @@ const (
 	largestDrain = 256 << 10
 )
 
+// kind is what a server may limit by itself.
+func (k *call) kind() string { return k.method + " " + string(k.endpoint) }
+
+// reads tells which class of limits a call is subject to.
+func (k *call) reads() bool { return k.read || k.method == http.MethodGet }
+
 // do is the one way in which requests leave. It sends a call as often as that
 // is safe and of use, always with the same bytes.
 func (c *Client) do(ctx context.Context, k *call) (*Response, error) {
@@ -114,12 +120,12 @@ func (c *Client) attempt(ctx context.Context, k *call, t *trial, delay time.Dura
 	case <-ctx.Done():
 		return nil, c.fault(k, t, &Error{Unsent: true, Err: ctx.Err()})
 	}
-	leave, err := c.pacer.admit(ctx, delay)
+	leave, err := c.pacer.admit(ctx, k.kind(), k.reads(), delay)
 	if err != nil {
 		return nil, c.fault(k, t, &Error{Unsent: true, Err: err})
 	}
 	resp, fault := c.exchange(ctx, k, t)
-	c.pacer.settle(leave, signalOf(resp, fault))
+	t.alone = c.pacer.settle(leave, signalOf(resp, fault))
 	return resp, fault
 }
 
@@ -358,6 +364,8 @@ func kindOf(e *Error) signalKind {
 		return refusal
 	case e.Status >= 300 && e.Status < 500 && e.Status != http.StatusRequestTimeout:
 		return good
+	case e.Status >= 500 || e.Status == 0 || e.Status == http.StatusRequestTimeout:
+		return load
 	default:
 		return neutral
 	}

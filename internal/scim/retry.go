@@ -34,6 +34,8 @@ type trial struct {
 	throttles int
 	charged   int // retries taken from the budget
 
+	alone time.Duration // how long the pace wants this call alone to wait
+
 	mostThrottles int // 0 is what patience allows
 
 	authorization string // the header that was sent last
@@ -57,7 +59,7 @@ func (t *trial) next(e *Error, p patience, chance float64) (wait time.Duration, 
 	switch {
 	case e.Throttled():
 		t.throttles++
-		return 0, t.throttles < cmp.Or(t.mostThrottles, throttleFactor*p.maxAttempts)
+		return t.alone, t.throttles < cmp.Or(t.mostThrottles, throttleFactor*p.maxAttempts)
 	case !repeatable(e):
 		return 0, false
 	}
