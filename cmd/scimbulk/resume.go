@@ -81,7 +81,7 @@ the target must be the same as they were.`,
 	f := cmd.Flags()
 	session.run.bind(f)
 	f.StringVar(&session.target.tokenFile, "token-file", "", "`file` with the bearer token (else SCIMBULK_TOKEN)")
-	f.IntVar(&session.target.workers, "workers", 0, "rows in hand at a time (default: as the run began)")
+	f.IntVar(&session.target.workers, "workers", 0, "requests under way at a time (default: as the run began)")
 	f.Float64Var(&session.target.rate, "rate", 0, "most `requests` a second (default: as the run began)")
 	f.DurationVar(&session.maxDuration, "max-duration", 0, "stop after this time, resumable")
 	f.StringVar(&session.maxErrors, "max-errors", "", "stop when more than `N` rows, or N% of them, are rejected in all (default: as the run began)")

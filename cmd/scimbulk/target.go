@@ -39,7 +39,7 @@ type targetOptions struct {
 
 func (t *targetOptions) bind(f *pflag.FlagSet) {
 	t.bindReader(f)
-	f.IntVar(&t.workers, "workers", 0, "rows or pages in hand at a time (default: the provider's, genesys 4, else 16)")
+	f.IntVar(&t.workers, "workers", 0, "requests under way at a time (default: the provider's, genesys 4, else 16)")
 	f.Float64Var(&t.rate, "rate", 0, "most `requests` a second (0: as fast as the directory allows)")
 }
 

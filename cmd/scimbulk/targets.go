@@ -59,7 +59,7 @@ func newTargetAdd(s streams) *cobra.Command {
 	o.target.timeout = defaultTimeout
 	o.target.bindAddress(f)
 	bindConfig(f, &o.target.config)
-	f.IntVar(&o.target.workers, "workers", 0, "rows or pages in hand at a time")
+	f.IntVar(&o.target.workers, "workers", 0, "requests under way at a time")
 	f.Float64Var(&o.target.rate, "rate", 0, "most `requests` a second")
 	f.BoolVar(&o.replace, "replace", false, "write over a target of this name")
 	return cmd

@@ -51,7 +51,7 @@ func (r *run) askBulk(ctx context.Context) error {
 		r.bulkPlan = &bulkPlan{most: most, payload: payload}
 		return nil
 	}
-	r.hands = max(r.Workers, min(r.Workers*most, mostInHand, int(changes)))
+	r.hands = max(r.hands, min(r.Workers*most, mostInHand, int(changes)))
 	r.bulk = newBatcher(r, most, payload)
 	r.bulk.charged = charge{limits.Quota, r.Client.Stats().Total}
 	return nil

@@ -167,9 +167,14 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	return err
 }
 
+// handsAWorker is how many rows are in hand for each request that may be under
+// way: while those of one half are, the intents of the other half become
+// durable, all at once.
+const handsAWorker = 2
+
 // newRun begins a session: it takes over what earlier ones did.
 func (im *Import) newRun(take context.Context, s *Survey) *run {
-	r := &run{Import: im, survey: s, hands: im.Workers, results: make(chan *Result, 4*im.Workers)}
+	r := &run{Import: im, survey: s, hands: handsAWorker * im.Workers, results: make(chan *Result, 4*im.Workers)}
 	r.take, r.stop = context.WithCancelCause(take)
 	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
