@@ -27,6 +27,8 @@ type reference struct {
 	row    int64  // line of the first row that is this resource, 0 when the file does not hold it
 	id     string // "" while it is not known
 	absent string // why there is no id, "" while there may be one
+	cause  string // what is missing at the beginning of a chain of rejected rows
+	first  int64  // and the first row of that chain
 	needed []uint32
 	known  bool    // id or absent were settled before the first write
 	waits  []*task // rows that go on once the row of the reference is done
@@ -161,6 +163,7 @@ func (r *references) rejectDependents() {
 			if e.absent == "" {
 				e.absent = r.nowhere(e)
 			}
+			e.cause = e.absent
 			missing = append(missing, e)
 		}
 	}
@@ -168,7 +171,7 @@ func (r *references) rejectDependents() {
 		e := missing[0]
 		missing = missing[1:]
 		for _, line := range e.needed {
-			missing = append(missing, r.reject(int64(line), e.absent)...)
+			missing = append(missing, r.reject(int64(line), e)...)
 		}
 	}
 }
@@ -193,18 +196,27 @@ func (r *references) named(resource string) map[string]string {
 	return names
 }
 
-// reject marks a row, and returns the references that die with it.
-func (r *references) reject(line int64, why string) []*reference {
+// reject marks a row that cannot do without a reference, and returns the
+// references that die with it. Their reasons name the row itself and the
+// beginning of the chain, but nothing between, so that a long chain of managers
+// can be read, and is not held once for each of its rows.
+func (r *references) reject(line int64, lack *reference) []*reference {
 	if _, known := r.rejected[line]; known {
 		return nil
 	}
-	r.rejected[line] = why
+	r.rejected[line] = lack.absent
 	var dead []*reference
 	for _, e := range r.byRow[line] {
-		if e.id == "" && e.absent == "" {
-			e.absent = fmt.Sprintf("line %d, which %s %q names, is rejected: %s", line, e.column, e.name, why)
-			dead = append(dead, e)
+		if e.id != "" || e.absent != "" {
+			continue
 		}
+		e.first, e.cause = lack.first, lack.cause
+		why := fmt.Sprintf("is rejected because line %d is", e.first)
+		if e.first == 0 {
+			e.first, why = line, "is rejected"
+		}
+		e.absent = fmt.Sprintf("line %d, which %s %q names, %s: %s", line, e.column, e.name, why, e.cause)
+		dead = append(dead, e)
 	}
 	return dead
 }

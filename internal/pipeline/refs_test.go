@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,6 +119,31 @@ func TestReferences(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRejectedChain says that a row at the end of a chain of rejected managers
+// names its own manager and the beginning of the chain, in as many words
+// however long that is.
+func TestRejectedChain(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	file := []string{"p0>nobody"}
+	for i := range 3000 {
+		file = append(file, fmt.Sprintf("p%d>p%d", i+1, i))
+	}
+	im, recorded := b.prepare(staff(file...), withManagers(t, "reject", nil))
+	b.run(im, recorded)
+	nobody := `boss "nobody" is neither in the directory nor in the file`
+	for line, want := range map[int64]string{
+		2:    nobody,
+		3:    `line 2, which boss "p0" names, is rejected: ` + nobody,
+		4:    `line 3, which boss "p1" names, is rejected because line 2 is: ` + nobody,
+		3002: `line 3001, which boss "p2999" names, is rejected because line 2 is: ` + nobody,
+	} {
+		at := slices.IndexFunc(recorded.list, func(r *pipeline.Result) bool { return r.Row.Line == line })
+		if at < 0 || recorded.list[at].Detail != want {
+			t.Errorf("line %d: %v, want %s", line, recorded.list, want)
+		}
 	}
 }
 
