@@ -640,7 +640,9 @@ func (x *exportRun) summary(failed error) *report.Summary {
 		Seconds: x.manifest.Seconds, Files: x.manifest.Files, Grade: x.manifest.Grade, Exit: exitCode(failed),
 	}
 	for _, f := range x.manifest.Files {
-		s.Rows.Read += f.Resources
+		if f.Kind != report.KindMembership {
+			s.Rows.Read += f.Resources
+		}
 	}
 	s.Requests = x.requests()
 	if failed != nil {

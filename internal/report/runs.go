@@ -37,7 +37,7 @@ type Run struct {
 	Started time.Time `json:"started,omitzero"`
 	// Modified is when the run was last at work.
 	Modified time.Time `json:"modified"`
-	Done     int64     `json:"done"`            // rows with an outcome
+	Done     int64     `json:"done"`            // rows with an outcome, or resources that were read
 	Total    *int64    `json:"total,omitempty"` // rows of the input, where they have been counted
 	// Resume is the command that goes on with the run, "" if none does.
 	Resume string `json:"resume,omitempty"`
@@ -136,7 +136,9 @@ func (r *Run) readLog(s *journal.State, err error) {
 		return
 	}
 	r.Command, r.Target, r.Started = s.Header.Command, s.Header.Target, s.Header.Started
-	r.Done = s.Rows()
+	if r.Done = s.Rows(); r.Command == "export" {
+		r.Done = exported(s)
+	}
 	if s.Modified.After(r.Modified) {
 		r.Modified = s.Modified
 	}
@@ -152,7 +154,28 @@ func (r *Run) readLog(s *journal.State, err error) {
 	default:
 		r.State, r.Error = RunInterrupted, "it ended without a word: killed, or the machine went down"
 	}
+	if r.Command == "export" && slices.Contains(s.Header.Args, "--out=-") {
+		return // what has gone to standard output cannot be gone on with
+	}
 	r.Resume = "scimbulk resume " + shellWord(r.Path)
+}
+
+// exported counts the resources whose pages a log notes.
+func exported(s *journal.State) (n int64) {
+	read := map[string]int64{}
+	for kind, value := range s.Notes() {
+		var page struct {
+			Of   string `json:"of"`
+			Read int64  `json:"read"`
+		}
+		if kind == "page" && json.Unmarshal(value, &page) == nil {
+			read[page.Of] = page.Read
+		}
+	}
+	for _, of := range read {
+		n += of
+	}
+	return n
 }
 
 // shellWord quotes a path for a shell where it must be.
