@@ -55,6 +55,23 @@ func detectDelimiter(sample []byte) rune {
 	return best
 }
 
+// mostTitleLines is how far down the header of a report is looked for.
+const mostTitleLines = 10
+
+// titleLines is how many lines stand before the first one of several cells, 0
+// where that is the first line or none of the sample is.
+func titleLines(sample []byte, eol byte) int {
+	for n := range mostTitleLines {
+		for _, d := range delimiters {
+			if first, _, _ := bytes.Cut(sample, []byte{eol}); len(bytes.TrimSpace(first)) > 0 && delimiterScore(sample, d) > 0 {
+				return n
+			}
+		}
+		sample = dropLines(sample, 1, eol)
+	}
+	return 0
+}
+
 // sampleRows are looked at to choose a delimiter.
 const sampleRows = 50
 

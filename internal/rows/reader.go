@@ -346,6 +346,9 @@ func (r *Reader) chooseDelimiter(text []byte) rune {
 	if isVersionLine([]byte(first)) {
 		text = dropLines(text, 1, '\n')
 	}
+	if n := titleLines(text, '\n'); n > 0 {
+		r.note(fmt.Sprintf("line %d has one cell, and line %d several: if the header begins there, --skip-rows %d goes to it", r.opts.SkipRows+1, r.opts.SkipRows+n+1, r.opts.SkipRows+n))
+	}
 	d := detectDelimiter(text)
 	if d != ',' {
 		r.note("delimiter " + delimiterName(d) + " detected; --delimiter overrides")
