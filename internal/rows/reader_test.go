@@ -188,12 +188,12 @@ func TestRows(t *testing.T) {
 		},
 		{
 			name: "a title of one cell", file: "x.csv", text: "New hires\na,b\n", header: `["New hires"]`,
-			rows: []string{`1@2 ["a" "b"] ! x.csv:2: the row has 2 cells, the header has 1 (if line 1 is a title, --skip-rows 1 goes past it)`},
+			rows:  []string{`1@2 ["a" "b"] ! x.csv:2: the row has 2 cells, the header has 1 (if line 1 is a title, --skip-rows 1 goes past it)`},
 			notes: "line 1 has one cell, and line 2 several: if the header begins there, --skip-rows 1 goes to it",
 		},
 		{
 			name: "a title, a date and a blank line", file: "x.csv", text: "New hires\n2024-05-01\n\na;b\n1;2\n", header: `["New hires"]`,
-			rows: []string{`1@2 ["2024-05-01"]`, `2@4 ["a;b"]`, `3@5 ["1;2"]`},
+			rows:  []string{`1@2 ["2024-05-01"]`, `2@4 ["a;b"]`, `3@5 ["1;2"]`},
 			notes: "line 1 has one cell, and line 4 several: if the header begins there, --skip-rows 3 goes to it",
 		},
 		{
