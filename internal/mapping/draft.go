@@ -120,11 +120,18 @@ func (c *chooser) leaveOut() {
 // decided says whether a header is a path that only the directory writes.
 func (c *chooser) decided(header string) bool {
 	p, err := scim.ParsePath(header)
-	if err != nil {
+	if err != nil || c.namesGroups(p) {
 		return false
 	}
 	t, err := c.wide.Resolve(p)
 	return err == nil && t.ReadOnly() || p.URN == "" && (strings.EqualFold(p.Attr, "schemas") || strings.EqualFold(p.Attr, "meta"))
+}
+
+// namesGroups says whether a column called groups is that of an HR system and
+// not that of an export, which has the ids of its people too.
+func (c *chooser) namesGroups(p scim.Path) bool {
+	return c.resource == "User" && p.Sub == "" && strings.EqualFold(p.Attr, "groups") &&
+		!slices.ContainsFunc(c.header, func(h string) bool { return strings.EqualFold(h, "id") })
 }
 
 // isSecretHeader knows a column that holds a secret by its name.

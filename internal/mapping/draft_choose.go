@@ -21,7 +21,8 @@ func isManagerHeader(header string) bool {
 // isStatusHeader knows a column that says whether somebody is still there.
 func isStatusHeader(header string) bool {
 	k, _ := knownHeader(header)
-	return k.path == "active" || headerHas(header, "workerstatus", "employmentstatus", "employeestatus", "userstatus", "accountstatus", "hrstatus", "personstatus") || plainHeader(header) == "status"
+	return k.path == "active" || headerHas(header, "workerstatus", "employmentstatus", "employeestatus", "userstatus", "accountstatus", "hrstatus", "personstatus", "mitarbeiterstatus", "beschäftigungsstatus") ||
+		slices.Contains([]string{"status", "statut", "statutemploi", "statutdelemployé"}, plainHeader(header))
 }
 
 // isGone and isThere know the words of a status column. Words that are in
@@ -30,14 +31,14 @@ func isGone(word string) bool {
 	if b, ok := parseBoolean(word); ok {
 		return !b
 	}
-	return slices.Contains([]string{"terminated", "ausgeschieden", "left", "leaver", "former", "resigned", "retired", "suspended", "deactivated", "deleted", "departed", "separated", "dismissed", "withdrawn", "ended", "blocked", "deceased"}, word)
+	return slices.Contains([]string{"terminated", "ausgeschieden", "left", "leaver", "former", "resigned", "retired", "suspended", "deactivated", "deleted", "departed", "separated", "dismissed", "withdrawn", "ended", "blocked", "deceased", "ausgetreten", "gekündigt", "gesperrt", "parti", "sorti", "démissionnaire", "licencié", "retraité"}, word)
 }
 
 func isThere(word string) bool {
 	if b, ok := parseBoolean(word); ok {
 		return b
 	}
-	return slices.Contains([]string{"current", "employed", "hired", "working", "on leave", "leave", "on-leave", "permanent", "probation", "notice", "new hire", "new", "rehired"}, word)
+	return slices.Contains([]string{"current", "employed", "hired", "working", "on leave", "leave", "on-leave", "permanent", "probation", "notice", "new hire", "new", "rehired", "beschäftigt", "beurlaubt", "elternzeit", "en poste", "en congé", "présent"}, word)
 }
 
 // chooseActive makes active of a status column, and never an operation: what
@@ -237,6 +238,8 @@ func (c *chooser) likelyPath(f *facts) string {
 		paths = []string{`phoneNumbers[type eq "work"].value`, `phoneNumbers[type eq "other"].value`}
 	case len(f.dates) > 0 && headerHas(f.header, "hire", "start", "joined", "joining", "entry", "eintritt"):
 		paths = []string{"enterprise:dateHire"}
+	case plainHeader(f.header) == "service": // as French exports call a department
+		paths = []string{"enterprise:department"}
 	case headerHas(f.header, "skill"):
 		paths = []string{"genesys:routingSkills"}
 	case headerHas(f.header, "skilllanguage", "routinglanguage", "spokenlanguage"):
@@ -323,8 +326,11 @@ func (c *chooser) keyScore(i int) int {
 func (c *chooser) explainKey() {
 	i := slices.IndexFunc(c.choices, func(ch choice) bool { return ch.path == "userName" && !ch.off })
 	if i < 0 {
-		c.choices = append(c.choices, choice{path: "userName", column: -1, off: true,
-			why: "No column looks like user names. Name the one that tells people apart:"})
+		why := "No column looks like user names. Name the one that tells people apart"
+		if slices.ContainsFunc(c.header, func(h string) bool { return strings.EqualFold(h, "displayName") }) {
+			why += ", or draft it with --resource Group if the rows are groups"
+		}
+		c.choices = append(c.choices, choice{path: "userName", column: -1, off: true, why: why + ":"})
 		return
 	}
 	ch := &c.choices[i]

@@ -49,6 +49,9 @@ bob@example.com,Bob,Ray,On Leave,ann@example.com,01.02.2021,Ulm,b@home.example,S
 		{"words that nobody knows", "rfc", "login,Status,Hire Date\na1,zed,01/02/2020\nb2,active,03/04/2020\nc3,left,05/06/2020\n"},
 		{"a sign-in that is blocked", "rfc", "User principal name,Display name,Block sign in\na@x.org,A,Yes\nb@x.org,B,No\n"},
 		{"a German export", "rfc", "Personalnummer,Vorname,Nachname,E-Mail,Telefon,Eintrittsdatum,Abteilung,Vorgesetzter,Aktiv,Straße,Ort,PLZ,Land\n0012,Jürgen,Groß,j@x.org,030 123456,01.02.2020,Vertrieb,a@x.org,WAHR,Am Markt 1,Köln,01234,DE\n0013,Anna,Müller,a@x.org,030 123457,15.12.2019,Vertrieb,,FALSCH,Am Markt 1,Köln,50667,DE\n"},
+		{"a French export", "rfc", "Matricule,Prénom,Nom,Courriel,Service,Statut,Téléphone,Pays,Responsable\nF1,Élodie,Roy,e@x.org,Ventes,Actif,01 42 68 53 00,FR,\nF2,Noël,Arc,n@x.org,Ventes,En congé,01 42 68 53 01,FR,e@x.org\nF3,Zoé,Lac,z@x.org,Ventes,Parti,01 42 68 53 02,FR,e@x.org\n"},
+		{"a column called groups", "rfc", "userName,Groups,Dept\nann,Sales;Support,HR\nbob,Sales,HR\n"},
+		{"a column called teams", "rfc", "userName,Teams\nann,Sales|Support\nbob,Sales\n"},
 		{"a new user name for nobody", "rfc", "User Name,Email Address [Required],New Primary Email [UPLOAD ONLY]\n,a@x.org,\n,b@x.org,\n"},
 		{"managers by name", "rfc", "User ID,Full Name,Manager\nu1,Ann Lee,Bob Ray\nu2,Bob Ray,\nu3,Cyd Fox,Bob Ray\n"},
 		{"managers by user name", "rfc", "User ID,Full Name,Supervisor ID\nu1,Ann Lee,u2\nu2,Bob Ray,\nu3,Cyd Fox,u2\n"},
@@ -61,6 +64,7 @@ bob@example.com,Bob,Ray,On Leave,ann@example.com,01.02.2021,Ulm,b@home.example,S
 		{"groups of people", "rfc", "userName,Member Of,Group Name\nann,Sales|Support,Sales\nbob,Sales,Sales\n"},
 		{"an operation column", "rfc", "op,userName,Title\ncreate,u1,Boss\ndelete,u2,\n"},
 		{"operations by another name", "rfc", "Action,userName\ndeactivate,u1\nDelete,u2\n"},
+		{"groups, or people without user names", "rfc", "displayName\nStaff\nBoard\n"},
 		{"nothing to go by", "rfc", "Colour,Size\nred,1\nred,2\n"},
 		{"no rows", "rfc", "userName,Title\n"},
 	}
@@ -74,7 +78,7 @@ bob@example.com,Bob,Ray,On Leave,ann@example.com,01.02.2021,Ulm,b@home.example,S
 			continue
 		}
 		profile, _ := scim.ProfileByName(tt.provider)
-		if _, err = f.Compile(header, false, Options{Schema: profile.Schema, Input: "people.csv"}); (err != nil) != (tt.name == "nothing to go by") {
+		if _, err = f.Compile(header, false, Options{Schema: profile.Schema, Input: "people.csv"}); (err != nil) != slices.Contains([]string{"nothing to go by", "groups, or people without user names"}, tt.name) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

@@ -58,7 +58,7 @@ func (w *draftWriter) head() {
 		}
 	}
 	if w.needsRegion() {
-		w.line("# region: US   # the country of the telephone numbers that do not begin with +")
+		w.line("# region: %s   # the country of the telephone numbers that do not begin with +", w.likelyRegion())
 	}
 	w.line("")
 }
@@ -71,6 +71,20 @@ func (w *draftWriter) needsRegion() bool {
 		}
 	}
 	return false
+}
+
+// likelyRegion is the country where all rows are, if they are in one, or an
+// example.
+func (w *draftWriter) likelyRegion() string {
+	for i, f := range w.columns {
+		k, _ := knownHeader(f.header)
+		if words := f.sortedWords(); k.path == `addresses[type eq "work"].country` && w.used[i] && len(words) == 1 {
+			if _, known := regionOf(words[0]); known {
+				return strings.ToUpper(words[0])
+			}
+		}
+	}
+	return "US"
 }
 
 func (w *draftWriter) columnOf(ch choice) *facts {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"scimbulk/internal/scim"
@@ -39,6 +40,7 @@ func findColumn(header []string, name string) (int, *columnFault) {
 // someOf lists names, as many as a line holds.
 func someOf(names []string) string {
 	const most = 8
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "" })
 	if len(names) == 0 {
 		return "no columns"
 	}

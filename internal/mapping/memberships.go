@@ -122,7 +122,7 @@ func (c *chooser) chooseGroups() {
 func isGroupsHeader(header string) bool {
 	switch plainHeader(header) {
 	case "group", "groups", "groupname", "groupnames", "usergroup", "usergroups", "groupmembership", "groupmemberships",
-		"membership", "memberships", "memberof", "ismemberof", "gruppe", "gruppen", "groupe", "groupes":
+		"membership", "memberships", "memberof", "ismemberof", "team", "teams", "gruppe", "gruppen", "groupe", "groupes", "équipe", "équipes":
 		return true
 	}
 	return false

@@ -44,7 +44,8 @@ func lookUpHeader(name string) (known, bool) {
 		return known{path: "op"}, true
 	case "blocksignin", "blocksigninyesno", "blockcredential", "suspended":
 		return known{path: "active", negate: true}, true
-	case "manageremail", "emailmanager", "managerusername", "managerupn", "manageruserprincipalname", "manager", "vorgesetzter", "vorgesetzte", "responsable":
+	case "manageremail", "emailmanager", "managerusername", "managerupn", "manageruserprincipalname", "manageremailaddress", "linemanageremail", "supervisoremail", "manager",
+		"vorgesetzter", "vorgesetzte", "vorgesetzteremail", "responsable", "emailresponsable", "emaildumanager":
 		return known{path: "enterprise:manager", ref: "User.userName"}, true
 	}
 	if path := knownPath(name); path != "" {
@@ -69,7 +70,7 @@ func knownPath(name string) string {
 		return "name.honorificPrefix"
 	case "honorificsuffix", "suffix":
 		return "name.honorificSuffix"
-	case "nickname", "preferredname", "preferredfirstname":
+	case "nickname", "preferredname", "preferredfirstname", "knownas", "rufname":
 		return "nickName"
 	case "title", "jobtitle", "businesstitle", "employeetitle", "position", "stellenbezeichnung", "fonction", "poste":
 		return "title"
@@ -128,7 +129,7 @@ func knownEnterprise(name string) string {
 	switch name {
 	case "employeeid", "employeenumber", "empid", "personnelnumber", "workerid", "staffid", "personalnummer", "mitarbeiternummer", "matricule":
 		return "enterprise:employeeNumber"
-	case "department", "departmentname", "abteilung", "département", "departement":
+	case "department", "departmentname", "dept", "deptname", "abteilung", "département", "departement":
 		return "enterprise:department"
 	case "division":
 		return "enterprise:division"
