@@ -172,9 +172,11 @@ func (x *exportRun) execute(ctx context.Context) (err error) {
 		return err
 	}
 	defer x.dir.close()
+	defer x.dir.keepPace()
+	x.dir.recallPace(nil)
 	take, work, release := twoStops(ctx, x.s.err, "pages")
 	defer release()
-	x.meter = &pipeline.Meter{}
+	x.meter = &pipeline.Meter{Pace: x.dir.client.Pace}
 	x.manifest = report.Manifest{Target: x.dir.name, Provider: x.dir.profile.Name, Started: time.Now().UTC(), Selection: x.selection()}
 	if err := x.begin(); err != nil {
 		return err

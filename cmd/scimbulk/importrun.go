@@ -110,6 +110,7 @@ func (r *importRun) close() error {
 		err = errors.Join(err, r.log.Close())
 	}
 	if r.dir != nil {
+		r.dir.keepPace()
 		err = errors.Join(err, r.dir.close())
 	}
 	if r.members != nil {
@@ -177,11 +178,14 @@ func (r *importRun) command() string {
 }
 
 func (r *importRun) openDirectory(context.Context) (err error) {
-	if r.dir != nil {
-		return nil
+	if r.dir == nil {
+		if r.dir, err = r.target.open(); err != nil {
+			return err
+		}
+		r.dir.recallPace(r.state)
 	}
-	r.dir, err = r.target.open()
-	return err
+	r.meter.Pace = r.dir.client.Pace
+	return nil
 }
 
 // compile turns the mapping, or the header alone, into a translation, against
@@ -520,7 +524,12 @@ func (r *importRun) newHeader() (h journal.Header, err error) {
 // carryOut runs the pipeline and tells what came of it.
 func (r *importRun) carryOut(take, work context.Context) error {
 	progress := report.StartProgress(r.run.progressMode(r.s), r.s.err, r.meter, "rows")
+	stop := func() {}
+	if r.log != nil {
+		stop = notePaces(r.log, r.dir.client)
+	}
 	totals, err := r.flow().Run(take, work, r.survey)
+	stop()
 	progress.Stop()
 	if r.review != nil {
 		err = errors.Join(err, r.review.Close())

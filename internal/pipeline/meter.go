@@ -1,6 +1,10 @@
 package pipeline
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"scimbulk/internal/scim"
+)
 
 // Phases of a run, as the progress display names them.
 const (
@@ -19,4 +23,8 @@ type Meter struct {
 	Resumed  atomic.Int64 // of Done, by earlier sessions
 	Rejected atomic.Int64
 	Settling atomic.Int64 // rows that wait until a lost create can no longer come late
+
+	// Pace says what limits the requests at the moment; nil where nobody knows.
+	// It is set before the meter is shown.
+	Pace func() scim.Pace
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"scimbulk/internal/pipeline"
+	"scimbulk/internal/scim"
 )
 
 // Progress modes, as --progress takes them. Auto is a bar on a terminal and
@@ -155,7 +156,7 @@ func phaseName(phase int32) string {
 
 // asides are what else there is to know of a run.
 func asides(m *pipeline.Meter) string {
-	text := ""
+	text := paceText(m)
 	if rejected := m.Rejected.Load(); rejected > 0 {
 		text += fmt.Sprintf(", %d rejected", rejected)
 	}
@@ -163,6 +164,46 @@ func asides(m *pipeline.Meter) string {
 		text += fmt.Sprintf(", %d waiting for answers that were lost", settling)
 	}
 	return text
+}
+
+// paceText names the pace and what limits it.
+func paceText(m *pipeline.Meter) string {
+	if phase := m.Phase.Load(); m.Pace == nil || phase == pipeline.PhaseCheck || phase == pipeline.PhaseWrite {
+		return "" // no requests
+	}
+	p := m.Pace()
+	if p.Hold >= time.Second {
+		return fmt.Sprintf(", the directory asks for a pause of %s", p.Hold.Round(time.Second))
+	}
+	switch p.LimitedBy {
+	case scim.LimitServer:
+		if p.Rate > 0 {
+			return fmt.Sprintf(", limited to %s by the directory", perSecond(p.Rate))
+		}
+		return ", limited by the directory"
+	case scim.LimitQuota:
+		return fmt.Sprintf(", limited to %s by the directory's quota", perSecond(p.Rate))
+	case scim.LimitCap:
+		return fmt.Sprintf(", limited to %s by --rate", perSecond(p.Rate))
+	case scim.LimitInFlight:
+		return fmt.Sprintf(", limited to %d at once by the directory", p.InFlight)
+	case scim.LimitLoad:
+		return ", slowed down: the directory is in trouble"
+	case scim.LimitLatency:
+		return ", limited by how long the directory takes to answer"
+	case "":
+		return ", limited by this machine"
+	}
+	return ""
+}
+
+// perSecond writes a pace as people say it: the limits that vendors name are a
+// minute's.
+func perSecond(rate float64) string {
+	if rate < 1 {
+		return fmt.Sprintf("%.1f requests/min", 60*rate)
+	}
+	return fmt.Sprintf("%.1f requests/s", rate)
 }
 
 // plain writes a line now and then, for logs.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"scimbulk/internal/pipeline"
+	"scimbulk/internal/scim"
 )
 
 // screen is a writer that two goroutines may share.
@@ -82,5 +83,34 @@ func TestNoProgress(t *testing.T) {
 	StartProgress(ProgressNone, out, &pipeline.Meter{}, "rows").Stop()
 	if out.String() != "" {
 		t.Errorf("shows %q", out)
+	}
+}
+
+func TestPaceText(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pace scim.Pace
+		want string
+	}{
+		"server":       {scim.Pace{Rate: 4.97, LimitedBy: scim.LimitServer}, ", limited to 5.0 requests/s by the directory"},
+		"slow server":  {scim.Pace{Rate: 0.5, LimitedBy: scim.LimitServer}, ", limited to 30.0 requests/min by the directory"},
+		"opening":      {scim.Pace{LimitedBy: scim.LimitServer}, ", limited by the directory"},
+		"quota":        {scim.Pace{Rate: 3, LimitedBy: scim.LimitQuota}, ", limited to 3.0 requests/s by the directory's quota"},
+		"cap":          {scim.Pace{Rate: 2, LimitedBy: scim.LimitCap}, ", limited to 2.0 requests/s by --rate"},
+		"in flight":    {scim.Pace{InFlight: 19, LimitedBy: scim.LimitInFlight}, ", limited to 19 at once by the directory"},
+		"load":         {scim.Pace{LimitedBy: scim.LimitLoad}, ", slowed down: the directory is in trouble"},
+		"latency":      {scim.Pace{InFlight: 16, LimitedBy: scim.LimitLatency}, ", limited by how long the directory takes to answer"},
+		"this machine": {scim.Pace{InFlight: 1}, ", limited by this machine"},
+		"hold":         {scim.Pace{Hold: 41_600 * time.Millisecond, LimitedBy: scim.LimitServer}, ", the directory asks for a pause of 42s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &pipeline.Meter{Pace: func() scim.Pace { return tc.pace }}
+			if got := asides(m); got != "" {
+				t.Errorf("%q while the file is read", got)
+			}
+			m.Phase.Store(pipeline.PhaseRun)
+			if got := asides(m); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
 	}
 }

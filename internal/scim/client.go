@@ -36,9 +36,6 @@ type Options struct {
 	UserAgent string
 	// InsecureHTTP permits plain http to hosts other than this one.
 	InsecureHTTP bool
-	// Learned is what an earlier client of the directory has found out of its
-	// limits: where to start from. What is not sound in it is ignored.
-	Learned Learned
 	// MaxAttempts is how often a request is sent at most, as far as that is
 	// safe; 0 is 8. Requests that were throttled are sent up to twice as often.
 	MaxAttempts int
@@ -194,9 +191,12 @@ func (c *Client) Pace() Pace {
 }
 
 // Learned is what the client has found out of the limits that the server keeps,
-// for Options.Learned of a later client of the same directory. It holds no
-// personal data.
+// for a later client of the same directory. It holds no personal data.
 func (c *Client) Learned() Learned { return c.pacer.learned() }
+
+// Recall makes the client begin where an earlier one has stopped. It is for the
+// time before the first request; what is old or not sound is ignored.
+func (c *Client) Recall(known Learned) { c.pacer.recall(known) }
 
 // ForgetPace drops what was learned of the permitted rate, for a caller who knows
 // that the requests to come are counted in another way.
