@@ -24,6 +24,7 @@ func (x *listing) finish(ctx context.Context) error {
 		return err
 	})
 	g.Go(func() error { return changed.ask(group) })
+	g.Go(func() error { return x.askHidden(group) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -240,18 +241,26 @@ func (c *changes) addChanged(it *item) error {
 	return c.addNew(it)
 }
 
-// findHidden looks for inactive people whom the listing does not show.
-func (x *listing) findHidden(ctx context.Context) error {
-	if !x.Thorough || x.Hidden || x.Endpoint != scim.Users || x.Profile.InactiveFilter != "" || x.Inactive == InactiveExclude {
+// askHidden asks for inactive people, whom the listing may not show.
+func (x *listing) askHidden(ctx context.Context) error {
+	if !x.Thorough || x.inactive != nil || x.s.Index > 0 || x.Endpoint != scim.Users || x.Profile.InactiveFilter != "" || x.Inactive == InactiveExclude {
 		return nil
 	}
 	page, err := x.Client.List(ctx, x.Endpoint, scim.ListOptions{
 		Filter: both(x.Filter, inactivePeople), StartIndex: 1, Count: 1, Attributes: []string{"id", "active"},
 	})
-	if err != nil || len(page.Resources) == 0 {
-		return unlessRefused(ctx, err)
+	if err == nil {
+		x.inactive = page
 	}
-	r := page.Resources[0]
+	return unlessRefused(ctx, err)
+}
+
+// findHidden sees whether the listing hides inactive people.
+func (x *listing) findHidden(ctx context.Context) error {
+	if err := x.askHidden(ctx); err != nil || x.inactive == nil || len(x.inactive.Resources) == 0 {
+		return err
+	}
+	r := x.inactive.Resources[0]
 	o, err := scim.DecodeObject(r.Raw)
 	if _, active, _ := scim.Member(o, "active"); err != nil || active != false {
 		return nil // the filter is ignored

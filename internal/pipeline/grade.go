@@ -40,7 +40,7 @@ func (s *section) judge(e scim.Endpoint) (grade string, reasons []string) {
 		} else if s.moved() {
 			say("%d %s came on more than one page and the directory's total (%d) cannot be trusted: others may be on none", s.Repeated, e, s.Claimed)
 		}
-		return GradeC, append(reasons, s.Notes...)
+		return GradeC, reasons
 	case agree && s.OnePage && s.Ended && !s.ByCursor && !s.ByName:
 		grade = GradeA
 		say("all %d %s came in one page", s.Fresh, e)
@@ -54,7 +54,7 @@ func (s *section) judge(e scim.Endpoint) (grade string, reasons []string) {
 		grade = GradeB
 		s.doubts(e, say)
 	}
-	return grade, append(reasons, s.Notes...)
+	return grade, reasons
 }
 
 // chained says that all pages met, to the end.

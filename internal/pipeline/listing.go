@@ -71,7 +71,6 @@ type section struct {
 	Gaps      []gap    `json:"gaps,omitempty"`      // of this pass
 	Grade     string   `json:"grade,omitempty"`     // when it is done
 	Reasons   []string `json:"reasons,omitempty"`
-	Notes     []string `json:"notes,omitempty"`
 }
 
 // gap is an interval in which resources may be missing, or another reason why a
@@ -108,13 +107,14 @@ type listing struct {
 	see       func(scim.Object) error   // each that is exported, in each version
 
 	progress
-	s       *section // progress.Section
-	filter  string
-	last    []item // the page before
-	size    *pageSize
-	sortBy  atomic.Value    // s.SortBy, for the workers
-	ignored atomic.Bool     // the selection of attributes
-	take    context.Context // done when no further page is to be read
+	s        *section // progress.Section
+	filter   string
+	last     []item // the page before
+	size     *pageSize
+	sortBy   atomic.Value    // s.SortBy, for the workers
+	ignored  atomic.Bool     // the selection of attributes
+	inactive *scim.Page      // one of the inactive people, once asked for
+	take     context.Context // done when no further page is to be read
 }
 
 func newListing(e *Export, pages *Pages) *listing {
@@ -537,10 +537,6 @@ func modified(text []byte) string {
 
 // count counts the resources so far.
 func (x *listing) count() int64 { return int64(x.ids.n) }
-
-func (x *listing) note(format string, args ...any) {
-	x.s.Notes = append(x.s.Notes, fmt.Sprintf(format, args...))
-}
 
 func (x *listing) gap(format string, args ...any) {
 	x.s.Gaps = append(x.s.Gaps, gap{Why: fmt.Sprintf(format, args...)})
