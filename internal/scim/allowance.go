@@ -34,6 +34,8 @@ type allowance struct {
 const (
 	// arrival is how early a request for the next allowance may come.
 	arrival = 100 * time.Millisecond
+	// tooShort is a period of which whole seconds tell nothing but its length.
+	tooShort = 2 * time.Second
 	// roundedDown is added to the reset of a server that has been seen to name
 	// whole seconds that were too few.
 	roundedDown = 1100 * time.Millisecond
@@ -97,6 +99,8 @@ func (a *allowance) heed(now time.Time, t ticket, q Quota) {
 		a.exhausted = false
 	}
 	switch {
+	case a.period > 0 && a.period <= tooShort && q.Limit > 0:
+		a.rate = 0.97 * float64(q.Limit) / a.period.Seconds()
 	case q.Remaining <= 0:
 		a.exhaust(now)
 	case ample(a.left, q.Limit):

@@ -19,6 +19,9 @@ const (
 	// throttleFactor: a 429 says that nothing is wrong but the pace, which the
 	// gate corrects for all; it takes many in a row to give a request up.
 	throttleFactor = 2
+	// aloneFactor: where 429s come by chance nothing is corrected by one, and a
+	// request that has bad luck must not fail for it.
+	aloneFactor = 4
 	// longestHold is the longest that a server may make the run wait. One that
 	// asks for more gets its answer reported instead.
 	longestHold = time.Hour
@@ -59,7 +62,11 @@ func (t *trial) next(e *Error, p patience, chance float64) (wait time.Duration, 
 	switch {
 	case e.Throttled():
 		t.throttles++
-		return t.alone, t.throttles < cmp.Or(t.mostThrottles, throttleFactor*p.maxAttempts)
+		most := cmp.Or(t.mostThrottles, throttleFactor*p.maxAttempts)
+		if t.alone > 0 {
+			most *= aloneFactor
+		}
+		return t.alone, t.throttles < most
 	case !repeatable(e):
 		return 0, false
 	}
