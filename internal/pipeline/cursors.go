@@ -79,16 +79,21 @@ func (x *listing) follow(ctx context.Context) error {
 	return x.recount(ctx)
 }
 
-// recount asks for the total once more, and for what has changed.
+// recount asks for the total once more, and for what has changed. Where the
+// directory refuses a page of none, what it has said last stands.
 func (x *listing) recount(ctx context.Context) error {
 	if !x.s.NoTotal {
 		q := x.options(1)
 		q.Count = 0
+		if x.Config.CursorsOnly {
+			start := ""
+			q.Cursor = &start
+		}
 		page, err := x.Client.List(ctx, x.Endpoint, q)
-		if err != nil {
+		if err := unlessRefused(ctx, err); err != nil {
 			return err
 		}
-		if page.HasTotal {
+		if err == nil && page.HasTotal {
 			x.s.Claimed = int64(page.TotalResults)
 		}
 	}

@@ -2,6 +2,10 @@ package pipeline_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"scimbulk/internal/pipeline"
@@ -64,4 +68,63 @@ func TestExportsAreWholeOrSaySo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestExportsByCursor exports from directories that announce cursors, and keep
+// less than they announce.
+func TestExportsByCursor(t *testing.T) {
+	const people = 45
+	for _, tc := range []struct {
+		name    string
+		faults  []string
+		refuses func(url.Values) bool
+	}{
+		{"pages by cursor alone", nil, func(q url.Values) bool { return !q.Has("cursor") }},
+		{"no page of none", nil, func(q url.Values) bool { return q.Get("count") == "0" }},
+		{"announced, and not there", []string{"no-cursor"}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t, sandbox.Options{Seed: people, PageCap: 17, Faults: tc.faults})
+			im, _ := b.prepare("userName\nx\n", nil)
+			client, err := scim.New(scim.Options{
+				BaseURL: "http://127.0.0.1" + b.box.BasePath(), Profile: im.Profile, Workers: 1,
+				Transport: choosy{b.box.Transport(), tc.refuses},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := &pipeline.Export{
+				Client: client, Profile: im.Profile, Endpoint: scim.Users, Inactive: pipeline.InactiveInclude, Workers: 1, Meter: &pipeline.Meter{},
+				Thorough: true, Config: pipeline.Config{CursorsOnly: true},
+			}
+			seen := map[string]bool{}
+			listing, err := e.Run(t.Context(), func(r scim.Resource) error {
+				seen[r.ID] = true
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !listing.Whole() || len(seen) != people {
+				t.Errorf("%d of %d people, gaps %q", len(seen), people, listing.Gaps)
+			}
+		})
+	}
+}
+
+// choosy answers 400 to some of the queries.
+type choosy struct {
+	http.RoundTripper
+	refuses func(url.Values) bool
+}
+
+func (r choosy) RoundTrip(req *http.Request) (*http.Response, error) {
+	if r.refuses == nil || !r.refuses(req.URL.Query()) {
+		return r.RoundTripper.RoundTrip(req)
+	}
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Request: req, ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/scim+json"}},
+		Body:   io.NopCloser(strings.NewReader(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","detail":"not so"}`)),
+	}, nil
 }

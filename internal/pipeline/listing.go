@@ -229,7 +229,10 @@ func (x *listing) readOnce(ctx context.Context) error {
 // can sort.
 func (x *listing) open(ctx context.Context) (first *sheet, err error) {
 	if x.s.ByCursor || x.Config.CursorsOnly && x.Thorough {
-		return x.openCursor(ctx)
+		if first, err = x.openCursor(ctx); first != nil || err != nil {
+			return first, err
+		}
+		x.s.ByCursor = false // it has none after all
 	}
 	for _, sortBy := range x.orders() {
 		x.s.SortBy, x.s.Order = sortBy, anyOrdering
