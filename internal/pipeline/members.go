@@ -45,6 +45,10 @@ func (m *MemberImport) Close() error {
 	return m.table.spool.close()
 }
 
+// tableGCPercent keeps garbage below a quarter of the heap. Most of that is the
+// table of rows, which has no pointers, so that collecting it often costs little.
+const tableGCPercent = 25
+
 // Survey reads the whole input. It holds 24 bytes a row and every name once;
 // the text of the rows goes to a temporary file.
 func (m *MemberImport) Survey(ctx context.Context) (*Survey, error) {
@@ -63,12 +67,13 @@ func (m *MemberImport) Survey(ctx context.Context) (*Survey, error) {
 	m.table = &memberTable{
 		spool: spool, groups: newMemberNames("Group", "displayName"), users: newMemberNames("User", "userName"),
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(25)) // most of the heap is the table, which has no pointers
+	defer debug.SetGCPercent(debug.SetGCPercent(tableGCPercent))
 	s := &Survey{}
 	for row, err := range in.Rows(ctx) {
 		if err != nil {
 			return nil, err
 		}
+		m.table.makeRoom(row.Offset, in.Size())
 		added, err := m.table.add(&row, &m.columns)
 		if err != nil {
 			return nil, err
@@ -87,6 +92,7 @@ func (m *MemberImport) Survey(ctx context.Context) (*Survey, error) {
 // Resolve finds the ids of all groups and users, and the rows that cannot be
 // carried out or need not be. It sends no write.
 func (m *MemberImport) Resolve(ctx context.Context, s *Survey) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(tableGCPercent))
 	t := m.table
 	for _, names := range []*memberNames{t.groups, t.users} {
 		if err := m.seek(ctx, names.resource, names.by, names.leaf, names.list); err != nil {
@@ -118,6 +124,7 @@ func (m *MemberImport) seekGroupsInGroups(ctx context.Context) error {
 func (m *MemberImport) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	r := &memberFileRun{memberRun: newMemberRun(m.newRun(take, s)), table: m.table, columns: &m.columns}
 	defer r.end()
+	defer debug.SetGCPercent(debug.SetGCPercent(tableGCPercent))
 	r.book, r.rows, r.doubted = r, m.table.rows, r.doubts()
 	if err := r.pump(ctx, r.stages); err != nil {
 		return &r.totals, err

@@ -152,6 +152,21 @@ func (n *memberNames) unknown() []string {
 	return list
 }
 
+// makeRoom grows a full table to the rows that are to be expected, of an input
+// of which so many bytes of all were read for those that it holds. Growing by
+// the usual quarter, large tables would lie in memory more than twice.
+func (t *memberTable) makeRoom(read, size int64) {
+	n := len(t.rows)
+	if n < cap(t.rows) {
+		return
+	}
+	expected := 0
+	if read > 0 {
+		expected = int(float64(n) / float64(read) * float64(size) * 1.1) // reading is ahead by a buffer
+	}
+	t.rows = slices.Grow(t.rows, min(max(expected-n, n/4, 1000), 31*n+1000)) // the first rows may mislead
+}
+
 // add takes a row over.
 func (t *memberTable) add(row *rows.Row, c *memberColumns) (*memberRow, error) {
 	at, err := t.spool.add(row)
