@@ -32,7 +32,7 @@ func (w *draftWriter) line(format string, args ...any) {
 
 func (w *draftWriter) head() {
 	name := filepath.Base(w.o.Input)
-	w.line("# %s as %s resources: %s, %d columns.", oneLine(name), w.resource, rowCount(w.rows), len(w.header))
+	w.line("# %s as %s resources: %s, %s.", oneLine(name), w.resource, rowCount(w.rows), columnCount(len(w.header)))
 	if w.faulty > 0 {
 		w.line("# What could not be read is not counted below: %s.", rowCount(w.faulty))
 	}
@@ -61,6 +61,13 @@ func (w *draftWriter) head() {
 		w.line("# region: %s   # the country of the telephone numbers that do not begin with +", w.likelyRegion())
 	}
 	w.line("")
+}
+
+func columnCount(n int) string {
+	if n == 1 {
+		return "1 column"
+	}
+	return fmt.Sprintf("%d columns", n)
 }
 
 // needsRegion says whether telephone numbers are without their country.

@@ -59,7 +59,11 @@ type membership struct {
 
 // key is the row's name in results and messages.
 func (m *membership) key() string {
-	return cmp.Or(m.group, m.groupID) + ": " + cmp.Or(m.user, m.userID)
+	group, user := cmp.Or(m.group, m.groupID), cmp.Or(m.user, m.userID)
+	if group == "" && user == "" {
+		return "" // of a row that could not be read
+	}
+	return group + ": " + user
 }
 
 // read translates a row.
