@@ -41,6 +41,10 @@ func (c *compiler) setTarget(f *field, e *entry) {
 		c.pathFault(e, err)
 		return
 	}
+	if path.URN == "" && strings.EqualFold(path.Attr, "meta") && path.Sub == "" {
+		c.faults.add(e.path.at, "meta is read-only: the directory decides it", "leave it out")
+		return
+	}
 	t, err := c.m.schema.Resolve(path)
 	if err != nil {
 		c.pathFault(e, err)
@@ -102,7 +106,11 @@ func (c *compiler) pathFault(e *entry, err error) {
 		if e.path.at.line > 0 {
 			at = e.path.offset(utf8.RuneCountInString(err.Input[:err.Offset]))
 		}
-		c.faults.add(at, fmt.Sprintf("%q is no attribute path: %s", e.path.s, err.Message), didYouMean(scim.Nearest(e.path.s, shortPaths(c.m.schema))))
+		hint := c.unnumbered(e.path.s)
+		if hint == "" {
+			hint = didYouMean(scim.Nearest(e.path.s, shortPaths(c.m.schema)))
+		}
+		c.faults.add(at, fmt.Sprintf("%q is no attribute path: %s", e.path.s, err.Message), hint)
 	case *scim.PathError:
 		hint := err.Hint
 		if near := suggestPath(c.m.schema, e.path.s); near != "" && (hint == "" || strings.HasPrefix(hint, "did you mean")) {
@@ -112,6 +120,23 @@ func (c *compiler) pathFault(e *entry, err error) {
 	default:
 		c.faults.add(e.path.at, err.Error(), "")
 	}
+}
+
+// unnumbered tells those who write emails[0].value, as other tools have it, how
+// SCIM chooses a value; "" where a path is wrong in another way.
+func (c *compiler) unnumbered(path string) string {
+	attr, rest, _ := strings.Cut(path, "[")
+	number, rest, closed := strings.Cut(rest, "]")
+	if !closed || !isDigits(number) {
+		return ""
+	}
+	right := attr + `[type eq "work"]` + rest
+	if p, err := scim.ParsePath(right); err != nil {
+		return ""
+	} else if _, err := c.m.schema.Resolve(p); err != nil {
+		return ""
+	}
+	return "values have no numbers in SCIM: write " + right
 }
 
 // setSource finds column, expression or constant.
