@@ -20,40 +20,59 @@ import (
 // that its text alone would not bring back is json: and the value as JSON.
 type Columns struct {
 	schema *scim.ResourceSchema
-	used   map[string]column
-	fields map[string]*field // how the automatic mapping reads a column, by path
+	known  map[spot]*column
+	used   []*column // in the order in which they were first needed
 	lost   map[string]bool
 	some   bool // there are resources
 }
 
-// column is where a column stands in the header: attributes in the order of
+// spot is where a column stands in the header: attributes in the order of
 // their schemas, types in alphabetical order, parts in the order of the schema.
-type column struct {
-	path              string
+type spot struct {
 	section, attr     int
 	kind              string
 	part              int
 	afterAllOfTheKind bool
 }
 
+// column is what a path has, once it is known that something has a value there.
+type column struct {
+	spot
+	path   string
+	field  *field // how the automatic mapping reads it; nil: it does not
+	used   bool
+	number int // among those that are used
+}
+
 // NewColumns begins a layout.
 func NewColumns(schema *scim.ResourceSchema) *Columns {
-	c := &Columns{schema: schema, used: map[string]column{}, fields: map[string]*field{}, lost: map[string]bool{}}
+	c := &Columns{schema: schema, known: map[spot]*column{}, lost: map[string]bool{}}
 	if i := slices.IndexFunc(schema.Core.Attributes, func(a scim.Attribute) bool { return a.Name == "members" }); i >= 0 {
 		// Always there, so that the file can be told from one of users.
-		c.used["members"] = column{path: "members", attr: i, afterAllOfTheKind: true}
+		c.use(c.column(spot{attr: i, afterAllOfTheKind: true}, scim.Path{Attr: "members"}))
 	}
 	return c
+}
+
+// column is that of a spot, which stands for a path.
+func (c *Columns) column(at spot, path scim.Path) *column {
+	name := path.Short()
+	col := &column{spot: at, path: name, field: c.field(name)}
+	c.known[at] = col
+	return col
+}
+
+func (c *Columns) use(col *column) {
+	if !col.used {
+		col.used, col.number = true, len(c.used)
+		c.used = append(c.used, col)
+	}
 }
 
 // Add makes room for what a resource holds.
 func (c *Columns) Add(o scim.Object) {
 	c.some = true
-	c.each(o, func(at column, _ any) {
-		if _, known := c.used[at.path]; !known {
-			c.used[at.path] = at
-		}
-	})
+	c.each(o, func(col *column, _ any) { c.use(col) })
 }
 
 // Header names the columns that were needed so far. A file of nobody has those
@@ -63,19 +82,20 @@ func (c *Columns) Header() []string {
 		c.Add(scim.Object{"id": "-", "userName": "-", "displayName": "-"})
 		c.some = false
 	}
-	columns := make([]column, 0, len(c.used))
-	for _, at := range c.used {
-		columns = append(columns, at)
-	}
-	slices.SortFunc(columns, func(a, b column) int {
+	columns := slices.Clone(c.used)
+	slices.SortFunc(columns, func(a, b *column) int {
 		return cmp.Or(
 			cmp.Compare(a.section, b.section), cmp.Compare(a.attr, b.attr),
 			compareBool(a.afterAllOfTheKind, b.afterAllOfTheKind),
 			cmp.Compare(a.kind, b.kind), cmp.Compare(a.part, b.part), cmp.Compare(a.path, b.path))
 	})
+	return paths(columns)
+}
+
+func paths(columns []*column) []string {
 	names := make([]string, len(columns))
-	for i, at := range columns {
-		names[i] = at.path
+	for i, col := range columns {
+		names[i] = col.path
 	}
 	return names
 }
@@ -93,7 +113,7 @@ func compareBool(a, b bool) int {
 // Cells are the values of a resource under a header.
 func (c *Columns) Cells(o scim.Object, header []string) []string {
 	values := map[string]string{}
-	c.each(o, func(at column, v any) { values[at.path] = c.text(at.path, v) })
+	c.each(o, func(col *column, v any) { values[col.path] = col.field.text(v) })
 	cells := make([]string, len(header))
 	for i, name := range header {
 		cells[i] = values[name]
@@ -102,17 +122,18 @@ func (c *Columns) Cells(o scim.Object, header []string) []string {
 }
 
 // Row makes room for what a resource holds, as Add does, and hands each of its
-// cells to visit, by the name of its column. It is Add and Cells at half the cost,
-// for whoever keeps the cells until the header is known.
-func (c *Columns) Row(o scim.Object, visit func(column, text string)) {
+// cells to visit, by the number of its column. It is Add and Cells at half the
+// cost, for whoever keeps the cells until the header is known.
+func (c *Columns) Row(o scim.Object, visit func(column int, text string)) {
 	c.some = true
-	c.each(o, func(at column, v any) {
-		if _, known := c.used[at.path]; !known {
-			c.used[at.path] = at
-		}
-		visit(at.path, c.text(at.path, v))
+	c.each(o, func(col *column, v any) {
+		c.use(col)
+		visit(col.number, col.field.text(v))
 	})
 }
+
+// Numbered names the columns that were needed so far, by their numbers.
+func (c *Columns) Numbered() []string { return paths(c.used) }
 
 // mostLost bounds what Lost names.
 const mostLost = 100
@@ -128,10 +149,13 @@ func (c *Columns) lose(name string) {
 	}
 }
 
+// guarded are the characters by which a formula begins.
+const guarded = "=+-@\t\r"
+
 // Guard keeps a spreadsheet from running a cell as a formula, with the
 // apostrophe that spreadsheets themselves use. Reading takes it away again.
 func Guard(cell string) string {
-	if strings.IndexAny(strings.TrimLeft(cell, "'"), "=+-@\t\r") == 0 {
+	if strings.IndexAny(strings.TrimLeft(cell, "'"), guarded) == 0 {
 		return "'" + cell
 	}
 	return cell
@@ -139,62 +163,96 @@ func Guard(cell string) string {
 
 // each walks the values of a resource: single ones, or the list of what the
 // columns of its types do not hold.
-func (c *Columns) each(o scim.Object, visit func(at column, value any)) {
-	c.section(0, "", c.schema.Core.Attributes, o, visit)
+func (c *Columns) each(o scim.Object, visit func(col *column, value any)) {
+	w := &cellWriter{c: c, visit: visit}
+	extensions := 0
 	for i, s := range c.schema.Extensions {
-		switch _, v, _ := scim.Member(o, s.ID); v := v.(type) {
+		_, v, there := scim.Member(o, s.ID)
+		if there {
+			extensions++
+		}
+		switch v := v.(type) {
 		case nil:
 		case scim.Object:
-			c.section(i+1, s.ID, s.Attributes, v, visit)
+			w.section(i+1, s.ID, s.Attributes, v, 0)
 		default:
 			c.lose(s.ID)
 		}
 	}
+	w.section(0, "", c.schema.Core.Attributes, o, extensions)
 }
 
-func (c *Columns) section(section int, urn string, attrs []scim.Attribute, o scim.Object, visit func(column, any)) {
+// cellWriter turns the values of the attributes into cells, one at a time.
+type cellWriter struct {
+	c     *Columns
+	at    spot
+	path  scim.Path
+	attr  *scim.Attribute
+	types []string // of the list, that have their columns
+	visit func(*column, any)
+}
+
+// section walks the attributes of a schema. others is how many members of the
+// object are known to be something else.
+func (w *cellWriter) section(section int, urn string, attrs []scim.Attribute, o scim.Object, others int) {
+	exact := others
+	for i := range attrs {
+		if _, there := o[attrs[i].Name]; there {
+			exact++
+		}
+	}
 	for i := range attrs {
 		attr := &attrs[i]
-		_, v, _ := scim.Member(o, attr.Name)
+		v := o[attr.Name]
+		if exact < len(o) { // some have other names, or these in other letters
+			_, v, _ = scim.Member(o, attr.Name)
+		}
 		if scim.Unassigned(v) || attr.Name == "schemas" || attr.Returned == "never" {
 			continue
 		}
-		w := &cellWriter{c: c, at: column{section: section, attr: i}, path: scim.Path{URN: urn, Attr: attr.Name}, attr: attr, visit: visit}
+		w.at, w.path, w.attr = spot{section: section, attr: i}, scim.Path{URN: urn, Attr: attr.Name}, attr
 		switch {
 		case attr.MultiValued:
 			w.list(v)
 		case attr.Type == "complex":
 			w.complex(v)
 		default:
-			w.cell(w.path, v)
+			w.cell("", v)
 		}
 	}
+	if exact < len(o) {
+		w.loseUnknown(urn, o)
+	}
+}
+
+// loseUnknown notes the members that no schema describes.
+func (w *cellWriter) loseUnknown(urn string, o scim.Object) {
+	schema := w.c.schema
 	for name, v := range o {
-		schema := urn == "" && c.schema.Schema(name) != nil
-		if c.schema.Schema(urn).Attribute(name) == nil && !schema && !scim.Unassigned(v) {
-			c.lose(scim.Path{URN: urn, Attr: name}.Short())
+		extension := urn == "" && schema.Schema(name) != nil
+		if schema.Schema(urn).Attribute(name) == nil && !extension && !scim.Unassigned(v) {
+			w.c.lose(scim.Path{URN: urn, Attr: name}.Short())
 		}
 	}
 }
 
-// cellWriter turns the value of one attribute into cells.
-type cellWriter struct {
-	c     *Columns
-	at    column
-	path  scim.Path
-	attr  *scim.Attribute
-	visit func(column, any)
-}
-
-// cell gives a value its column, if there is a path for it that can be read.
-func (w *cellWriter) cell(path scim.Path, v any) {
-	at := w.at
-	at.path = path.Short()
-	if w.c.field(at.path) == nil {
-		w.c.lose(at.path)
+// cell gives the value of the attribute, or of a part of it, its column, if
+// there is a path for it that can be read.
+func (w *cellWriter) cell(sub string, v any) {
+	col, known := w.c.known[w.at]
+	if !known {
+		path := w.path
+		path.Sub = sub
+		if w.at.kind != "" {
+			path.Filter = scim.Comparison{Path: scim.Path{Attr: "type"}, Op: "eq", Value: w.at.kind}
+		}
+		col = w.c.column(w.at, path)
+	}
+	if col.field == nil {
+		w.c.lose(col.path)
 		return
 	}
-	w.visit(at, v)
+	w.visit(col, v)
 }
 
 // dullMeta are parts of meta that say nothing about the resource.
@@ -219,9 +277,7 @@ func (w *cellWriter) complex(v any) {
 			continue
 		}
 		w.at.part = i
-		path := w.path
-		path.Sub = sub.Name
-		w.cell(path, value)
+		w.cell(sub.Name, value)
 	}
 }
 
@@ -230,10 +286,10 @@ func (w *cellWriter) list(v any) {
 	if !ok {
 		list = []any{v}
 	}
-	seen := map[string]bool{}
+	w.types = w.types[:0]
 	var rest []any
 	for _, e := range list {
-		if w.typed(e, seen) {
+		if w.typed(e) {
 			continue
 		}
 		if e = w.bare(e); !scim.Unassigned(e) {
@@ -242,24 +298,24 @@ func (w *cellWriter) list(v any) {
 	}
 	if len(rest) > 0 {
 		w.at.kind, w.at.part, w.at.afterAllOfTheKind = "", 0, true
-		w.cell(w.path, rest)
+		w.cell("", rest)
 	}
 }
 
 // typed gives a value the columns of its type. It says false where they cannot
 // hold it: no type, a type that came before, or parts that no schema knows.
-func (w *cellWriter) typed(e any, seen map[string]bool) bool {
+func (w *cellWriter) typed(e any) bool {
 	o, ok := e.(scim.Object)
 	if !ok || w.attr.ReadOnly() || w.attr.Name == "members" || w.attr.Sub("type") == nil {
 		return false
 	}
 	_, kind, _ := scim.Member(o, "type")
 	name, _ := kind.(string)
-	if !plainWord(name) || seen[name] || !w.known(o) {
+	if !plainWord(name) || slices.Contains(w.types, name) || !w.known(o) {
 		return false
 	}
 	w.at.kind = name
-	filter := scim.Comparison{Path: scim.Path{Attr: "type"}, Op: "eq", Value: name}
+	some := false
 	for i := range w.attr.SubAttributes {
 		sub := &w.attr.SubAttributes[i]
 		_, value, _ := scim.Member(o, sub.Name)
@@ -267,12 +323,13 @@ func (w *cellWriter) typed(e any, seen map[string]bool) bool {
 			continue
 		}
 		w.at.part = i
-		path := w.path
-		path.Filter, path.Sub = filter, sub.Name
-		w.cell(path, value)
-		seen[name] = true
+		w.cell(sub.Name, value)
+		some = true
 	}
-	return seen[name]
+	if some {
+		w.types = append(w.types, name)
+	}
+	return some
 }
 
 // plainWord says whether a type can stand in a column name: some servers have

@@ -49,22 +49,19 @@ func TextCell(text string) string {
 // field is how the automatic mapping reads the column of a path, nil when it
 // does not.
 func (c *Columns) field(path string) *field {
-	f, known := c.fields[path]
-	if known {
-		return f
+	p, err := scim.ParsePath(path)
+	if err != nil {
+		return nil
 	}
-	if p, err := scim.ParsePath(path); err == nil {
-		if t, err := c.schema.Resolve(p); err == nil && strings.EqualFold(t.Path.Short(), path) {
-			f = &field{target: t, leaf: t.Leaf(), list: t.List(), auto: true}
-		}
+	t, err := c.schema.Resolve(p)
+	if err != nil || !strings.EqualFold(t.Path.Short(), path) {
+		return nil
 	}
-	c.fields[path] = f
-	return f
+	return &field{target: t, leaf: t.Leaf(), list: t.List(), auto: true}
 }
 
 // text writes a value as the first of its forms that reads back as the value.
-func (c *Columns) text(path string, v any) string {
-	f := c.field(path)
+func (f *field) text(v any) string {
 	if s, ok := v.(string); ok && !f.list && f.leaf.Type == "string" && isUneventful(s) {
 		return s
 	}
@@ -84,7 +81,7 @@ func isUneventful(s string) bool {
 			return false
 		}
 	}
-	return s != "" && isClean(s) && Guard(s) == s && !strings.HasPrefix(s, exactMark) && s != DefaultClearToken && !mangledNumber(s)
+	return s != "" && isClean(s) && strings.IndexByte(guarded, s[0]) < 0 && !strings.HasPrefix(s, exactMark) && s != DefaultClearToken && !mangledNumber(s)
 }
 
 // forms are the texts that a value may have, the most readable first.

@@ -50,7 +50,7 @@ func TestCells(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := NewColumns(scim.Builtin("User"))
-			if got := c.text(tt.path, tt.v); got != tt.want {
+			if got := c.field(tt.path).text(tt.v); got != tt.want {
 				t.Errorf("%s is written %s, want %s", tt.path, got, tt.want)
 			}
 		})
@@ -108,7 +108,7 @@ func TestCellsAreDocumented(t *testing.T) {
 		{"`Boss`", "title", "Boss"}, {"`=1+1`", "title", "=1+1"}, {"`'=1`", "title", "'=1"}, {"`Boss `", "title", "Boss "}, {"`#N/A`", "title", "#N/A"},
 		{"`1.2E+11`", "title", "1.2E+11"}, {"an empty text", "title", ""}, {"`yes` in a boolean", "active", "yes"}, {"`json:1`", "title", "json:1"},
 	} {
-		if line := "| " + row.shown + " | `" + c.text(row.path, row.value) + "` |"; !strings.Contains(string(text), line) {
+		if line := "| " + row.shown + " | `" + c.field(row.path).text(row.value) + "` |"; !strings.Contains(string(text), line) {
 			t.Errorf("docs/csv.md has no line %s", line)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 
 	"scimbulk/internal/scim"
 )
@@ -12,12 +13,10 @@ import (
 // cellSpool keeps the cells of a CSV file on disk, resource by resource, until
 // all columns are known. Its methods must not be called concurrently.
 type cellSpool struct {
-	layout  rowLayout
-	file    *scratch
-	out     *bufio.Writer
-	numbers map[string]uint64 // of columns, in the order in which they were first seen
-	names   []string
-	row     []byte
+	layout rowLayout
+	file   *scratch
+	out    *bufio.Writer
+	row    []byte
 }
 
 func newCellSpool(layout rowLayout) (*cellSpool, error) {
@@ -25,7 +24,7 @@ func newCellSpool(layout rowLayout) (*cellSpool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cellSpool{layout: layout, file: file, out: bufio.NewWriterSize(file, 64<<10), numbers: map[string]uint64{}}, nil
+	return &cellSpool{layout: layout, file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
 }
 
 func (s *cellSpool) close() { _ = s.file.discard() } // nobody misses it
@@ -33,13 +32,8 @@ func (s *cellSpool) close() { _ = s.file.discard() } // nobody misses it
 // add keeps the cells of a resource.
 func (s *cellSpool) add(o scim.Object) error {
 	s.row = s.row[:0]
-	s.layout.Row(o, func(column, text string) {
-		n, known := s.numbers[column]
-		if !known {
-			n = uint64(len(s.names))
-			s.numbers[column], s.names = n, append(s.names, column)
-		}
-		s.row = appendText(binary.AppendUvarint(s.row, n), text)
+	s.layout.Row(o, func(column int, text string) {
+		s.row = appendText(binary.AppendUvarint(s.row, uint64(column)), text)
 	})
 	if _, err := s.out.Write(binary.AppendUvarint(nil, uint64(len(s.row)))); err != nil {
 		return err
@@ -89,14 +83,10 @@ func (s *cellSpool) each(header []string, do func(cells []string) error) error {
 
 // places are where the columns stand in a header; -1 if they do not.
 func (s *cellSpool) places(header []string) []int {
-	places := make([]int, len(s.names))
-	for i := range places {
-		places[i] = -1
-	}
-	for at, name := range header {
-		if n, known := s.numbers[name]; known {
-			places[n] = at
-		}
+	names := s.layout.Numbered()
+	places := make([]int, len(names))
+	for n, name := range names {
+		places[n] = slices.Index(header, name)
 	}
 	return places
 }

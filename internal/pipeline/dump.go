@@ -45,7 +45,8 @@ type learner interface {
 
 // rowLayout is a layout whose cells do not depend on resources that come later.
 type rowLayout interface {
-	Row(o scim.Object, visit func(column, text string)) // in place of Add
+	Row(o scim.Object, visit func(column int, text string)) // in place of Add
+	Numbered() []string                                     // the columns by their numbers
 }
 
 // File is what an export writes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -39,7 +40,7 @@ func DecodeObject(raw []byte) (Object, error) {
 
 // Decode reads one JSON value into a tree.
 func Decode(raw []byte) (any, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true)) // decodeMembers sees them
 	v, err := decodeValue(dec)
 	if err != nil {
 		return nil, err
@@ -79,6 +80,9 @@ func decodeMembers(dec *jsontext.Decoder) (any, error) {
 			return nil, err
 		}
 		name := tok.String()
+		if _, twice := o[name]; twice {
+			return nil, fmt.Errorf("%w: %q", jsontext.ErrDuplicateName, name)
+		}
 		if o[name], err = decodeValue(dec); err != nil {
 			return nil, err
 		}
@@ -152,9 +156,13 @@ func Clone(v any) any {
 	return v
 }
 
-// OneLine is a JSON value without line breaks between its parts, and otherwise
-// as it was written: numbers keep their digits and members their order.
+// OneLine is valid JSON without line breaks between its parts, and otherwise as
+// it was written: numbers keep their digits and members their order. An object
+// that is on one line already is not copied.
 func OneLine(raw []byte) ([]byte, error) {
+	if !bytes.ContainsAny(raw, "\r\n") && utf8.Valid(raw) && jsontext.Value(raw).Kind() == '{' {
+		return raw, nil
+	}
 	v := jsontext.Value(bytes.Clone(raw))
 	err := v.Compact(jsontext.AllowDuplicateNames(true))
 	return v, err
