@@ -86,7 +86,7 @@ func (d *differ) show(path scim.Path, attr *scim.Attribute, old, now any) {
 func (d *differ) complex(path scim.Path, attr *scim.Attribute, old, now any) {
 	before, _ := old.(scim.Object)
 	after, _ := now.(scim.Object)
-	if !scim.Unassigned(old) && bare(attr, now) {
+	if !scim.Unassigned(old) && scim.Unassigned(now) || !bare(attr, old) && bare(attr, now) {
 		d.emit(path, attr, old, nil)
 		return
 	}
@@ -94,9 +94,13 @@ func (d *differ) complex(path scim.Path, attr *scim.Attribute, old, now any) {
 }
 
 // bare says whether a complex value has nothing left that anybody has set: the
-// URI of a manager who has gone is not a manager.
+// URI of a manager who has gone is not a manager. A text that a directory keeps
+// in its place is something.
 func bare(attr *scim.Attribute, v any) bool {
-	o, _ := v.(scim.Object)
+	o, ok := v.(scim.Object)
+	if !ok {
+		return scim.Unassigned(v)
+	}
 	for name, member := range o {
 		sub := attr.Sub(name)
 		if !scim.Unassigned(member) && name != "$ref" && (sub == nil || !sub.ReadOnly()) {

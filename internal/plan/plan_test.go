@@ -103,6 +103,31 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestOddComplexValuesAreLeftAlone holds resources that are not as the schema has
+// them against a row that says nothing of it.
+func TestOddComplexValuesAreLeftAlone(t *testing.T) {
+	const enterprise = `"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
+	for _, tc := range []struct{ name, have string }{
+		{"a text", `{"name": "Ann Lee"}`},
+		{"a text in an extension", `{` + enterprise + `: {"manager": "26118915"}}`},
+		{"parts that the schema does not know", `{"name": {"nobility": "Dr."}}`},
+		{"nothing but the URI of a manager", `{` + enterprise + `: {"manager": {"$ref": "../Users/26118915"}}}`},
+		{"nothing but what the directory says of a manager", `{` + enterprise + `: {"manager": {"displayName": "John Smith"}}}`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			have, err := scim.DecodeObject([]byte(tc.have))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rules := &Rules{Schema: scim.Builtin("User")}
+			change := rules.Decide(wish(t, Upsert, `title = "Tour Guide"`), &Current{ID: "2819", Object: have})
+			if got, want := lines(t, change.Patch), `{"op":"add","path":"title","value":"Tour Guide"}`; got != want {
+				t.Errorf("sends\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
 func wish(t *testing.T, op Op, assignments ...string) Wish {
 	t.Helper()
 	w := Wish{Op: op}
