@@ -20,7 +20,7 @@ ONLY ?=
 TORTURE := $(GO) test ./torture -count=1 -timeout 0 -v
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test torture torture-broken bench lint clean
+.PHONY: help build demo test torture torture-broken torture-export bench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)

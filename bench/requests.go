@@ -46,8 +46,7 @@ func requestCounts(ctx context.Context, b *bench) (*section, error) {
 			}
 			counts = append(counts, n)
 		}
-		name := fmt.Sprintf("%s rows", number(c.rows))
-		name = fmt.Sprintf(c.name, number(c.rows), number(c.seed+c.there))
+		name := fmt.Sprintf(c.name, number(c.rows), number(c.seed+c.there))
 		if c.seed == 0 {
 			name = fmt.Sprintf(c.name, number(c.rows))
 		}
