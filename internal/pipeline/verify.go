@@ -93,10 +93,7 @@ func (w *row) readBack(ctx context.Context, id string) ([]string, error) {
 // fault says what is wrong with a row that was written.
 func (r *Result) fault(text string) {
 	r.Lame = true
-	if r.Detail != "" {
-		text = r.Detail + "; " + text
-	}
-	r.Detail = text
+	r.say(text)
 }
 
 func (v *verification) note(unmet []string, err error) {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -44,10 +43,7 @@ func (t *DiffText) Show(d *pipeline.Delta) error {
 		b.WriteString(t.paint(red, "- "+key) + held(d) + "\n")
 	default:
 		b.WriteString(t.paint(yellow, "~ "+key) + "\n")
-		for _, l := range attributeLines(d.Differences, nil) {
-			colour := map[string]string{"+": green, "-": red, "~": yellow}[l.Mark]
-			fmt.Fprintf(&b, "    %s %s: %s\n", t.paint(colour, cmp.Or(l.Mark, " ")), l.Path, l.Text)
-		}
+		writeLines(&b, "    ", attributeLines(d.Differences, nil), t.paint)
 	}
 	_, err := io.WriteString(t.Out, b.String())
 	return err
@@ -56,12 +52,7 @@ func (t *DiffText) Show(d *pipeline.Delta) error {
 // Flush has nothing to do.
 func (t *DiffText) Flush() error { return nil }
 
-func (t *DiffText) paint(colour, text string) string {
-	if !t.Colour || colour == "" {
-		return text
-	}
-	return colour + text + plainC
-}
+func (t *DiffText) paint(colour, text string) string { return painted(t.Colour, colour, text) }
 
 // heldShown is how many attributes of somebody who came or went are shown.
 const heldShown = 4

@@ -46,9 +46,9 @@ func Expect(requests int64, cap float64, pace scim.Pace, profile scim.Profile, r
 // nobody has said.
 func permitted(cap float64, pace scim.Pace, profile scim.Profile) (float64, string) {
 	switch {
-	case pace.Rate > 0 && pace.LimitedBy == "quota":
+	case pace.Rate > 0 && pace.LimitedBy == scim.LimitQuota:
 		return pace.Rate, "what the quota of the directory allows"
-	case pace.Rate > 0 && pace.LimitedBy == "server":
+	case pace.Rate > 0 && pace.LimitedBy == scim.LimitServer:
 		return pace.Rate, "what the directory has permitted so far"
 	case cap > 0:
 		return cap, "--rate"

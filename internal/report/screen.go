@@ -164,10 +164,7 @@ func (s *reviewScreen) steps(c *shownChange) string {
 	if c.Action == plan.ActCreate {
 		b.WriteString(packed(c.Lines))
 	} else {
-		for _, l := range c.Lines {
-			colour := map[string]string{"+": green, "-": red, "~": yellow}[l.Mark]
-			fmt.Fprintf(&b, "      %s %s: %s\n", s.paint(colour, cmp.Or(l.Mark, " ")), l.Path, l.Text)
-		}
+		writeLines(&b, "      ", c.Lines, s.paint)
 	}
 	for _, note := range c.Notes {
 		fmt.Fprintf(&b, "      %s %s\n", s.paint(red, "!"), note)
@@ -175,11 +172,23 @@ func (s *reviewScreen) steps(c *shownChange) string {
 	return b.String()
 }
 
-func (s *reviewScreen) paint(colour, text string) string {
-	if !s.colour || colour == "" {
+func (s *reviewScreen) paint(colour, text string) string { return painted(s.colour, colour, text) }
+
+// painted puts a colour around a text where there is one, and where the terminal
+// takes it.
+func painted(takes bool, colour, text string) string {
+	if !takes || colour == "" {
 		return text
 	}
 	return colour + text + plainC
+}
+
+// writeLines writes what becomes of each attribute, a line each.
+func writeLines(b *strings.Builder, indent string, lines []attributeLine, paint func(colour, text string) string) {
+	for _, l := range lines {
+		colour := map[string]string{"+": green, "-": red, "~": yellow}[l.Mark]
+		fmt.Fprintf(b, "%s%s %s: %s\n", indent, paint(colour, cmp.Or(l.Mark, " ")), l.Path, l.Text)
+	}
 }
 
 // packedWidth is how long a line of packed values may become.
