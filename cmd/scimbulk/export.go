@@ -346,7 +346,7 @@ func (x *exportRun) write(take, work context.Context) error {
 	return nil
 }
 
-func (x *exportRun) dump(take, work context.Context, resource, path string, each func(scim.Object) error) error {
+func (x *exportRun) dump(take, work context.Context, resource, path string, each pipeline.See) error {
 	schema, err := x.look(take, resource)
 	if err != nil {
 		return err

@@ -6,17 +6,18 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 
 	"scimbulk/internal/scim"
 )
 
 // cellSpool keeps the cells of a CSV file on disk, resource by resource, until
-// all columns are known. Its methods must not be called concurrently.
+// all columns are known. Its methods must not be called concurrently, but for lay.
 type cellSpool struct {
+	mu     sync.Mutex // for layout
 	layout rowLayout
 	file   *scratch
 	out    *bufio.Writer
-	row    []byte
 }
 
 func newCellSpool(layout rowLayout) (*cellSpool, error) {
@@ -29,17 +30,22 @@ func newCellSpool(layout rowLayout) (*cellSpool, error) {
 
 func (s *cellSpool) close() { _ = s.file.discard() } // nobody misses it
 
-// add keeps the cells of a resource.
-func (s *cellSpool) add(o scim.Object) error {
-	s.row = s.row[:0]
+// lay finds the cells of a resource; what it returns keeps them.
+func (s *cellSpool) lay(o scim.Object) func() error {
+	const usual = 512
+	row := make([]byte, 0, usual)
+	s.mu.Lock()
 	s.layout.Row(o, func(column int, text string) {
-		s.row = appendText(binary.AppendUvarint(s.row, uint64(column)), text)
+		row = appendText(binary.AppendUvarint(row, uint64(column)), text)
 	})
-	if _, err := s.out.Write(binary.AppendUvarint(nil, uint64(len(s.row)))); err != nil {
+	s.mu.Unlock()
+	return func() error {
+		if _, err := s.out.Write(binary.AppendUvarint(nil, uint64(len(row)))); err != nil {
+			return err
+		}
+		_, err := s.out.Write(row)
 		return err
 	}
-	_, err := s.out.Write(s.row)
-	return err
 }
 
 // each hands the rows to do, under a header. A row is valid until do returns.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"io"
 
 	"github.com/go-json-experiment/json"
@@ -49,6 +50,12 @@ type rowLayout interface {
 	Numbered() []string                                     // the columns by their numbers
 }
 
+// See looks at a resource, while its page waits for its turn: several at a time.
+// What it returns is called when the resource is taken over, one after the other,
+// and keeps what was seen. The trees of resources take ten times the room of their
+// text, and need not wait.
+type See func(scim.Object) (keep func() error)
+
 // File is what an export writes.
 type File struct {
 	Path   string // - is standard output
@@ -62,7 +69,7 @@ type File struct {
 // too: the listing tells. each, if not nil, sees every resource, in each version
 // that was read. When take is done, no further pages are read; what was read is
 // in the pages, and the error is take's cause.
-func (e *Export) WriteTo(take, ctx context.Context, f File, each func(scim.Object) error) (*Dump, error) {
+func (e *Export) WriteTo(take, ctx context.Context, f File, each See) (*Dump, error) {
 	pages := e.Pages
 	if pages == nil {
 		var err error
@@ -100,22 +107,22 @@ func (e *Export) WriteTo(take, ctx context.Context, f File, each func(scim.Objec
 }
 
 // observer is what has to see each resource as it is read; nil if nothing has.
-func (f File) observer(columns Layout, cells *cellSpool, each func(scim.Object) error) func(scim.Object) error {
+func (f File) observer(columns Layout, cells *cellSpool, each See) See {
 	if f.Format != FormatCSV {
 		return each
 	}
-	lay := func(o scim.Object) error { columns.Add(o); return nil }
+	lay := func(o scim.Object) func() error {
+		return func() error { columns.Add(o); return nil }
+	}
 	if cells != nil {
-		lay = cells.add
+		lay = cells.lay
 	}
 	if each == nil {
 		return lay
 	}
-	return func(o scim.Object) error {
-		if err := lay(o); err != nil {
-			return err
-		}
-		return each(o)
+	return func(o scim.Object) func() error {
+		row, other := lay(o), each(o)
+		return func() error { return errors.Join(row(), other()) }
 	}
 }
 
@@ -160,7 +167,7 @@ func (x *listing) restoreLine(place int64, line []byte) error {
 	if err != nil {
 		return err
 	}
-	return x.see(object)
+	return x.see(object)()
 }
 
 func (f File) write(pages *Pages, columns Layout, cells *cellSpool, listing *Listing) (*Dump, error) {

@@ -201,10 +201,10 @@ func (e *IncompleteError) Error() string {
 
 // item is one resource of a page.
 type item struct {
-	id, key string // key is what the pages are sorted by
-	line    []byte // JSON without line breaks, nil where nobody keeps it
-	object  scim.Object
-	leftOut bool // it is read, and not exported
+	id, key string       // key is what the pages are sorted by
+	line    []byte       // JSON without line breaks, nil where nobody keeps it
+	keep    func() error // what was seen of it; nil where nobody looks
+	leftOut bool         // it is read, and not exported
 	raw     scim.Resource
 }
 
@@ -238,12 +238,8 @@ func idOf(id string, text []byte) string {
 // concurrent use.
 func (x *listing) sheet(at int, page *scim.Page) (*sheet, error) {
 	s := &sheet{at: at, items: make([]item, len(page.Resources)), Page: page}
-	size := 0
-	for _, r := range page.Resources {
-		size += len(r.Raw)
-	}
 	for i, r := range page.Resources {
-		it, err := x.item(r, size <= decodedAhead)
+		it, err := x.item(r)
 		if err != nil {
 			return nil, fmt.Errorf("resource %s of the directory cannot be read: %w", r.ID, err)
 		}
@@ -253,11 +249,7 @@ func (x *listing) sheet(at int, page *scim.Page) (*sheet, error) {
 	return s, nil
 }
 
-// decodedAhead is the size of a page, in bytes, up to which its resources are
-// decoded while it waits for its turn. As trees they take ten times the room.
-const decodedAhead = 256 << 10
-
-func (x *listing) item(r scim.Resource, decode bool) (it item, err error) {
+func (x *listing) item(r scim.Resource) (it item, err error) {
 	it.line, err = scim.OneLine(r.Raw)
 	if err != nil {
 		return it, err
@@ -290,8 +282,12 @@ func (x *listing) item(r scim.Resource, decode bool) (it item, err error) {
 			x.ignored.Store(true)
 		}
 	}
-	if x.see != nil && !it.leftOut && decode {
-		it.object, err = scim.DecodeObject(it.line)
+	if x.see == nil || it.leftOut {
+		return it, nil
+	}
+	object, err := scim.DecodeObject(it.line)
+	if err == nil {
+		it.keep = x.see(object)
 	}
 	return it, err
 }

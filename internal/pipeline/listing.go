@@ -104,7 +104,7 @@ type listing struct {
 	ids       *idIndex
 	selection *selection
 	emit      func(scim.Resource) error // each resource, when it is first read
-	see       func(scim.Object) error   // each that is exported, in each version
+	see       See                       // each that is exported, in each version
 
 	progress
 	s        *section // progress.Section
@@ -483,18 +483,12 @@ func (x *listing) addNew(it *item) error {
 }
 
 func (x *listing) show(it *item) error {
-	if x.see == nil || it.leftOut {
+	keep := it.keep
+	if keep == nil {
 		return nil
 	}
-	object := it.object
-	if object == nil {
-		var err error
-		if object, err = scim.DecodeObject(it.line); err != nil {
-			return err
-		}
-	}
-	it.object = nil
-	return x.see(object)
+	it.keep = nil
+	return keep()
 }
 
 // revise keeps another version of a resource, unless it is older than the one

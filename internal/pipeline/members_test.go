@@ -387,12 +387,12 @@ func (b *bench) exported(client *scim.Client) string {
 	}
 	defer m.Close()
 	for r, err := range client.All(b.t.Context(), scim.Users, scim.ListOptions{}) {
-		if err := m.User(b.decode(r, err)); err != nil {
+		if err := m.User(b.decode(r, err))(); err != nil {
 			b.t.Fatal(err)
 		}
 	}
 	for r, err := range client.All(b.t.Context(), scim.Groups, scim.ListOptions{}) {
-		if err := m.Group(b.decode(r, err)); err != nil {
+		if err := m.Group(b.decode(r, err))(); err != nil {
 			b.t.Fatal(err)
 		}
 	}

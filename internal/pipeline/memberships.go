@@ -39,13 +39,14 @@ func (m *Memberships) Close() {
 	_ = m.groups.pages.Close() // nor them
 }
 
-// User notes who an id is; what is said last counts.
-func (m *Memberships) User(o scim.Object) error {
-	return m.users.add(textMember(o, "id"), textMember(o, "userName"))
+// User is a [See] that notes who an id is; what is said last counts.
+func (m *Memberships) User(o scim.Object) func() error {
+	id, name := textMember(o, "id"), textMember(o, "userName")
+	return func() error { return m.users.add(id, name) }
 }
 
-// Group notes the members of a group; what is said last counts.
-func (m *Memberships) Group(o scim.Object) error {
+// Group is a [See] that notes the members of a group; what is said last counts.
+func (m *Memberships) Group(o scim.Object) func() error {
 	g := groupMembers{ID: textMember(o, "id"), Name: textMember(o, "displayName")}
 	_, v, _ := scim.Member(o, "members")
 	list, _ := v.([]any)
@@ -54,7 +55,7 @@ func (m *Memberships) Group(o scim.Object) error {
 			g.Members = append(g.Members, textMember(member, "value"))
 		}
 	}
-	return m.groups.add(g)
+	return func() error { return m.groups.add(g) }
 }
 
 func textMember(o scim.Object, name string) string {
