@@ -141,16 +141,23 @@ func (c *changes) ask(ctx context.Context) error {
 		return nil
 	}
 	c.since = c.Started.Add(-clockSlack).UTC().Format(time.RFC3339)
-	first, err := c.after(ctx, 1)
-	if err != nil || first == nil {
-		return unlessRefused(ctx, err)
+	var first *sheet
+	var known bool
+	g, group := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		first, err = c.after(group, 1)
+		return unlessRefused(group, err)
+	})
+	g.Go(func() (err error) {
+		known, err = c.knowsFilter(group)
+		return unlessRefused(group, err)
+	})
+	if err := g.Wait(); err != nil {
+		return err
 	}
-	if len(first.items) == 0 {
-		if found, err := c.knowsFilter(ctx); err != nil || !found {
-			return unlessRefused(ctx, err)
-		}
+	if first != nil && (known || len(first.items) > 0) {
+		c.first = first
 	}
-	c.first = first
 	return nil
 }
 

@@ -15,14 +15,17 @@ type stretch struct {
 }
 
 // spread reads on from the resource at an index, which begins the next page, up
-// to the total: several pages at a time, taken over in their order. It holds at
-// most twice as many pages as there are workers.
+// to the total: several pages at a time, taken over in their order. It holds about
+// twice as many pages as there are workers, so that none of them waits for a page
+// to be decoded, or for one that is late; the client sees to it that no more
+// requests are under way than there are workers.
 func (x *listing) spread(ctx context.Context, from, total int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, x.Workers) + 1) // the workers, and who starts them
-	waiting := make(chan *stretch, max(1, x.Workers))
+	held := 2 * max(1, x.Workers)
+	g.SetLimit(held + 1) // and who starts them
+	waiting := make(chan *stretch, held)
 	g.Go(func() error {
 		defer close(waiting)
 		for from < total && x.take.Err() == nil {
