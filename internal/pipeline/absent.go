@@ -261,7 +261,7 @@ func (w *row) decideLeaver() plan.Change {
 	case w.Filter != nil && w.sent == "" && !w.Rules.Schema.Selects(w.Filter, w.have.Object):
 		return plan.Change{Action: plan.ActSkip, ID: w.have.ID, Reason: "changed since, so that --filter does not select them any more"}
 	}
-	return w.Rules.Decide(w.wish(), w.have)
+	return w.rules().Decide(w.wish(), w.have)
 }
 
 // Failed says whether some of those who were to be turned inactive were not.

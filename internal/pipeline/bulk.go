@@ -30,31 +30,42 @@ const (
 	longBulk = 10 * time.Second
 )
 
-// askBulk finds out whether writes may travel in bulk requests, and how many in
-// one. Only the first write of a row does: what has to be said twice is said
-// plainly, so that no row is held up, or put in doubt, by another.
-func (r *run) askBulk(ctx context.Context) error {
+// askFeatures finds out how writes may travel: in bulk requests, as a PATCH. A
+// run of few rows does not ask, since a refused PATCH says as much; a dry run
+// does, because it has none.
+func (r *run) askFeatures(ctx context.Context) error {
 	changes := r.survey.Rows - r.survey.Faulty + r.survey.Absent.Leaving()
-	if r.NoBulk || !r.Profile.Bulk || changes < fewestForBulk {
+	bulk := !r.NoBulk && r.Profile.Bulk && changes >= fewestForBulk
+	if !bulk && (!r.DryRun || r.Profile.PatchIsSure || r.Rules.NoPatch) {
 		return nil
 	}
-	limits, supported, err := r.Client.BulkLimits(ctx)
+	features, err := r.Client.Features(ctx)
 	if err != nil {
-		return fmt.Errorf("asking the directory whether it takes bulk requests: %w", err)
+		return fmt.Errorf("asking the directory which requests it takes: %w", err)
 	}
-	most := min(mostInBulk, cmp.Or(limits.Operations, mostInBulk))
-	if !supported || most < 2 {
-		return nil
+	r.Rules.NoPatch = r.Rules.NoPatch || features.NoPatch
+	if bulk && features.Bulk {
+		r.useBulk(features, changes)
 	}
-	payload := cmp.Or(limits.Payload, modestPayload)
+	return nil
+}
+
+// useBulk has writes travel in bulk requests. Only the first write of a row does:
+// what has to be said twice is said plainly, so that no row is held up, or put in
+// doubt, by another.
+func (r *run) useBulk(features scim.Features, changes int64) {
+	most := min(mostInBulk, cmp.Or(features.BulkOperations, mostInBulk))
+	if most < 2 {
+		return
+	}
+	payload := cmp.Or(features.BulkPayload, modestPayload)
 	if r.DryRun {
 		r.bulkPlan = &bulkPlan{most: most, payload: payload}
-		return nil
+		return
 	}
 	r.hands = max(r.hands, min(r.Workers*most, mostInHand, int(changes)))
 	r.bulk = newBatcher(r, most, payload)
-	r.bulk.charged = charge{limits.Quota, r.Client.Stats().Total}
-	return nil
+	r.bulk.charged = charge{features.Quota, r.Client.Stats().Total}
 }
 
 // bulkWrite is the write of one row on its way through a bulk request.

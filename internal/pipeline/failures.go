@@ -37,6 +37,8 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 		return false, errors.Join(err, w.Log.Withdraw([]journal.Intent{intent}))
 	case failed.VersionConflict():
 		return false, w.mistrustVersions(ctx)
+	case w.patchRefused(failed):
+		return false, nil // the next round sends a PUT
 	case failed.Status == http.StatusNotFound && w.have != nil:
 		return false, nil // gone since the look-up
 	case failed.Uniqueness() && w.have == nil:

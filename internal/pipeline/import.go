@@ -112,6 +112,8 @@ type run struct {
 	ends      []func()     // what there is to tidy up
 	turnedOff atomic.Int64 // people that updates turned inactive, deletes and deactivations
 	noIfMatch atomic.Bool  // the directory refuses fresh versions
+	noPatch   atomic.Bool  // the directory has refused a PATCH as such, and taken none
+	patched   atomic.Bool  // it has carried one out
 	sawUnique atomic.Bool  // the directory has refused a key that was taken
 	rejected  atomic.Int64 // rows, counted when they are and not when that is recorded
 	failures  atomic.Int64 // rows in a row that the directory could not serve
@@ -149,7 +151,7 @@ func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 
 // prepare finds out how the rows are best looked up and written.
 func (r *run) prepare(ctx context.Context) (err error) {
-	if err := r.askBulk(ctx); err != nil {
+	if err := r.askFeatures(ctx); err != nil {
 		return err
 	}
 	r.open, r.seed, r.spare = make(chan *task, r.Workers), maphash.MakeSeed(), make(chan struct{}, r.hands)

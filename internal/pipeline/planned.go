@@ -87,11 +87,15 @@ func (w *row) resource() string {
 func (w *row) endpoint() scim.Endpoint { return Endpoint(w.resource()) }
 
 func (w *row) rules() *plan.Rules {
-	if w.resource() == w.Resource {
+	foreign, noPatch := w.resource() != w.Resource, w.lacksPatch()
+	if !foreign && noPatch == w.Rules.NoPatch {
 		return &w.Rules
 	}
 	rules := w.Rules
-	rules.Schema = scim.Builtin(w.resource())
+	if foreign {
+		rules.Schema = scim.Builtin(w.resource())
+	}
+	rules.NoPatch = noPatch && !foreign
 	return &rules
 }
 
@@ -105,13 +109,13 @@ func (w *row) decidePlanned() plan.Change {
 		return plan.Change{Action: plan.ActNothing, ID: w.have.ID}
 	}
 	if w.Changes.Replan {
-		return w.Rules.Replan(l, w.have)
+		return w.rules().Replan(l, w.have)
 	}
 	drift := w.Changes.Drift
 	if w.shared && w.later {
 		drift = plan.DriftPlanned // the line before has changed it
 	}
-	change := w.Rules.DecidePlanned(l, w.have, drift)
+	change := w.rules().DecidePlanned(l, w.have, drift)
 	w.murky = w.sent != "" && w.have != nil && change.Class == ClassConflict && len(w.Rules.Moved(l, w.have, plan.DriftPlanned)) > 0
 	return change
 }

@@ -34,7 +34,7 @@ func (s *seconds) defers(w *row, result *Result) bool {
 	kept.Row, kept.step = nil, w.step
 	// Nobody will look at the change, and there may be many.
 	kept.Change, kept.Seen = plan.Change{Action: result.Change.Action, ID: result.ID}, nil
-	if w.DryRun && w.Rules.NoPatch { // the second step will send all of it again
+	if w.DryRun && w.lacksPatch() { // the second step will send all of it again
 		kept.Change.After = result.Change.After
 	}
 	s.mu.Lock()
@@ -161,7 +161,7 @@ func (w *row) lookAgain(ctx context.Context) (*plan.Current, error) {
 	switch {
 	case first.Change.After != nil: // a dry run has written nothing
 		return &plan.Current{ID: first.ID, Object: first.Change.After}, nil
-	case first.Outcome == Created && w.rounds == 0 && !w.Rules.NoPatch && !w.shared:
+	case first.Outcome == Created && w.rounds == 0 && !w.lacksPatch() && !w.shared:
 		return &plan.Current{ID: first.ID, Object: scim.Object{}}, nil
 	}
 	return (&lookupEach{client: w.Client, endpoint: Endpoint(w.Resource)}).byID(ctx, first.ID)

@@ -145,6 +145,9 @@ func (c *writes) add(change *plan.Change) {
 func (w *row) accept(resp *scim.Response) {
 	w.clock.set(resp.Date)
 	w.writes.add(&w.change)
+	if writeMethod(&w.change) == http.MethodPatch {
+		w.patched.Store(true)
+	}
 	res := w.result
 	res.Outcome = outcomeOf(w.change.Action)
 	res.turnedOff = w.change.TurnsOff() && (res.Outcome == Updated || res.Outcome == Replaced)

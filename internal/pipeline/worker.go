@@ -136,6 +136,7 @@ type row struct {
 	settled time.Time // when a create that is in doubt can no longer come late
 	clash   string    // why the row cannot have its other identity, "" where it can
 	murky   bool      // the directory shows neither what was there before that write nor what it makes
+	unpatch bool      // this row's PATCH was refused: it is sent as a PUT
 	rounds  int
 	step    int
 }
@@ -168,7 +169,9 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 		if err := w.seekClash(ctx); err != nil {
 			return w.failedLookup(err)
 		}
-		w.decide()
+		if w.decide(); w.needsAll() {
+			continue
+		}
 		if err := w.imagine(); err != nil {
 			return nil, err
 		}
@@ -280,7 +283,7 @@ func (w *row) decide() {
 		w.change = plan.Change{Action: plan.ActReject, Class: ClassConflict, Reason: w.clash}
 		return
 	}
-	w.change = w.Rules.Decide(w.wish(), w.have)
+	w.change = w.rules().Decide(w.wish(), w.have)
 }
 
 // conclude is the outcome of a row that needs no write, or no further one: what

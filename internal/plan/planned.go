@@ -58,7 +58,7 @@ func (r *Rules) planned(l *Line, have *Current) Change {
 	if l.Op == ActDelete {
 		return Change{Action: ActDelete}
 	}
-	after, before := l.Body, r.writable(have.Object)
+	after, before := l.Body, r.body(have.Object)
 	if l.Body == nil {
 		var err error
 		if after, err = r.patched(have.Object, l.Patch); err != nil {
@@ -70,7 +70,11 @@ func (r *Rules) planned(l *Line, have *Current) Change {
 	if len(ops) == 0 {
 		return Change{Action: ActNothing}
 	}
-	return Change{Action: l.Op, Patch: l.Patch, Body: l.Body, Differences: differences, After: after}
+	c := Change{Action: l.Op, Patch: l.Patch, Body: l.Body, Differences: differences, After: after}
+	if r.NoPatch && l.Body == nil {
+		c.Patch, c.Body = nil, r.body(after)
+	}
+	return c
 }
 
 // Replan is DecidePlanned for a dry run that makes a new plan of an old one:

@@ -18,7 +18,11 @@ func (r *Rules) Reverse(line int64, key string, c *Change, have *Current) *Line 
 		l.Op, l.Body = ActCreate, r.body(have.Object)
 		return l
 	}
-	ops, differences := r.diff(c.After, have.Object)
+	after, before := c.After, have.Object
+	if c.Body != nil { // what a PUT leaves to the directory is not ours to bring back
+		after, before = r.body(after), r.body(before)
+	}
+	ops, differences := r.diff(after, before)
 	l.Op, l.Before, l.After = ActUpdate, scim.Object{}, scim.Object{}
 	for _, d := range differences {
 		if d.Secret {

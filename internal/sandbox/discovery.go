@@ -175,7 +175,7 @@ func (s *Sandbox) config(q *request) *object {
 	full := s.rules.name == "rfc"
 	o := newObject(
 		member{"schemas", []any{configURN}},
-		member{"patch", supported(true)},
+		member{"patch", supported(s.faults.word("no-patch") != "said")},
 		member{"bulk", supported(full, member{"maxOperations", itoa(s.maxBulkOperations())}, member{"maxPayloadSize", itoa(s.maxBulkPayload())})},
 		member{"filter", supported(true, member{"maxResults", itoa(s.rules.pageCap)})},
 		member{"changePassword", supported(true)},

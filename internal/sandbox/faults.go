@@ -79,6 +79,7 @@ func Faults() []FaultInfo {
 
 		// Writing.
 		{"no-effect", chance, "answer a write as if it were done, change nothing"},
+		{"no-patch", "said|405|501", "there is no PATCH: as ServiceProviderConfig says, or 405 or 501 although it says otherwise"},
 		{"deaf-paths", "", "PATCH takes name, enterprise and value-filter paths for good and does nothing"},
 		{"error-but-applied", chance, "carry a PATCH out, then answer 500 with detail conflict"},
 		{"percent-poison", "", "a userName with % is created, answered with 400, and every page that holds it is 400"},

@@ -204,7 +204,11 @@ func faultProbes() map[string]struct {
 			return b.outcome("GET", "/Users", "")
 		}},
 
-		"no-effect":         {"1", "201 0", post},
+		"no-effect": {"1", "201 0", post},
+		"no-patch": {"said", "501 false", func(b *box) string {
+			return b.outcome("PATCH", "/Users/"+b.seeded(0), patchBody(`{"op":"remove","path":"title"}`)) + " " +
+				b.call("GET", "/ServiceProviderConfig", "").at("patch/supported")
+		}},
 		"deaf-paths":        {"", "200 Ada", patchFirst(`{"op":"replace","path":"name.givenName","value":"A"}`, "name/givenName")},
 		"error-but-applied": {"1", "500 A", patchFirst(`{"op":"replace","path":"title","value":"A"}`, "title")},
 		"percent-poison": {"", "400 400", func(b *box) string {

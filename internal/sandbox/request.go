@@ -236,6 +236,14 @@ func (s *Sandbox) resources(q *request, t *resourceType) (answer, error) {
 	return answer{}, notFound("path", q.r.URL.Path)
 }
 
+// withoutPatch is what a server answers that has no PATCH.
+func (s *Sandbox) withoutPatch(q *request) error {
+	if s.faults.word("no-patch") == "405" {
+		return notAllowed(q, "GET, PUT, DELETE")
+	}
+	return refuse(501, "", "PATCH is not supported")
+}
+
 // resource serves one resource by its id.
 func (s *Sandbox) resource(q *request, t *resourceType, id string) (answer, error) {
 	switch q.method() {
@@ -244,6 +252,9 @@ func (s *Sandbox) resource(q *request, t *resourceType, id string) (answer, erro
 	case http.MethodPut:
 		return s.replace(q, t, id)
 	case http.MethodPatch:
+		if s.faults.has("no-patch") {
+			return answer{}, s.withoutPatch(q)
+		}
 		return s.patch(q, t, id)
 	case http.MethodDelete:
 		return s.remove(q, t, id)

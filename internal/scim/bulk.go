@@ -30,30 +30,35 @@ var (
 	errNoneNamed = errors.New("the answer to the bulk request does not say which resource was created")
 )
 
-// BulkLimits are what a server takes in one bulk request (RFC 7643 §5); 0 where
-// it does not say.
-type BulkLimits struct {
-	Operations int
-	Payload    int   // bytes
-	Quota      Quota // as it stood after the question
+// Features are what a ServiceProviderConfig says of writes (RFC 7643 §5).
+type Features struct {
+	// NoPatch: the server says in so many words that it has no PATCH. Many
+	// that have it do not say so.
+	NoPatch bool
+	// Bulk: it takes bulk requests. One that does not say so takes none.
+	Bulk           bool
+	BulkOperations int   // in one request; 0 where it does not say
+	BulkPayload    int   // bytes; 0 where it does not say
+	Quota          Quota // as it stood after the question
 }
 
-// BulkLimits reads from the ServiceProviderConfig whether the server takes bulk
-// requests. A server that does not say so takes none.
-func (c *Client) BulkLimits(ctx context.Context) (limits BulkLimits, supported bool, err error) {
+// Features reads the ServiceProviderConfig. A server that has none says nothing,
+// which is no error.
+func (c *Client) Features(ctx context.Context) (Features, error) {
 	resp, err := c.ServiceProviderConfig(ctx, "")
 	var fault *Error
 	if errors.As(err, &fault) && fault.Status >= 400 && fault.Status != http.StatusUnauthorized {
-		return limits, false, nil
+		return Features{}, nil
 	}
 	if err != nil {
-		return limits, false, err
+		return Features{}, err
 	}
-	feature := topMembers(topMembers(resp.Resource.Raw)["bulk"])
-	limits.Operations = limitOf(feature["maxoperations"])
-	limits.Payload = limitOf(feature["maxpayloadsize"])
-	limits.Quota = resp.Quota
-	return limits, feature["supported"].Kind() == 't', nil
+	said := topMembers(resp.Resource.Raw)
+	patch, bulk := topMembers(said["patch"]), topMembers(said["bulk"])
+	return Features{
+		NoPatch: patch["supported"].Kind() == 'f', Bulk: bulk["supported"].Kind() == 't',
+		BulkOperations: limitOf(bulk["maxoperations"]), BulkPayload: limitOf(bulk["maxpayloadsize"]), Quota: resp.Quota,
+	}, nil
 }
 
 func limitOf(v jsontext.Value) int {

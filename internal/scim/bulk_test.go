@@ -120,30 +120,30 @@ func TestBulkRequest(t *testing.T) {
 	}
 }
 
-func TestBulkLimits(t *testing.T) {
+func TestFeatures(t *testing.T) {
 	for _, tc := range []struct {
 		name, config string
 		status       int
-		want         BulkLimits
-		supported    bool
+		want         Features
 	}{
-		{"both", `{"bulk":{"supported":true,"maxOperations":1000,"maxPayloadSize":1048576}}`, 200, BulkLimits{Operations: 1000, Payload: 1 << 20}, true},
-		{"as text, in other letters", `{"Bulk":{"Supported":true,"MaxOperations":"50"}}`, 200, BulkLimits{Operations: 50}, true},
-		{"nonsense", `{"bulk":{"supported":true,"maxOperations":-3,"maxPayloadSize":"large"}}`, 200, BulkLimits{}, true},
-		{"not supported", `{"bulk":{"supported":false,"maxOperations":1000}}`, 200, BulkLimits{Operations: 1000}, false},
-		{"not said", `{"patch":{"supported":true}}`, 200, BulkLimits{}, false},
-		{"no configuration", `{}`, 404, BulkLimits{}, false},
+		{"both", `{"bulk":{"supported":true,"maxOperations":1000,"maxPayloadSize":1048576}}`, 200, Features{Bulk: true, BulkOperations: 1000, BulkPayload: 1 << 20}},
+		{"as text, in other letters", `{"Bulk":{"Supported":true,"MaxOperations":"50"}}`, 200, Features{Bulk: true, BulkOperations: 50}},
+		{"nonsense", `{"bulk":{"supported":true,"maxOperations":-3,"maxPayloadSize":"large"}}`, 200, Features{Bulk: true}},
+		{"not supported", `{"bulk":{"supported":false,"maxOperations":1000}}`, 200, Features{BulkOperations: 1000}},
+		{"not said", `{"patch":{"supported":true}}`, 200, Features{}},
+		{"no PATCH", `{"Patch":{"Supported":false}}`, 200, Features{NoPatch: true}},
+		{"nothing clear about PATCH", `{"patch":{"supported":null}}`, 200, Features{}},
+		{"no configuration", `{}`, 404, Features{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := memoryClient(t, inTurn(says(tc.status, tc.config)))
-			got, supported, err := c.BulkLimits(background)
-			if got != tc.want || supported != tc.supported || err != nil {
-				t.Errorf("%+v, %v, %v; want %+v, %v", got, supported, err, tc.want, tc.supported)
+			if got, err := c.Features(background); got != tc.want || err != nil {
+				t.Errorf("%+v, %v; want %+v", got, err, tc.want)
 			}
 		})
 	}
 	c := memoryClient(t, inTurn(says(401, `{}`)))
-	if _, _, err := c.BulkLimits(background); err == nil {
+	if _, err := c.Features(background); err == nil {
 		t.Error("a 401 is no answer to the question")
 	}
 }

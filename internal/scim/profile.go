@@ -43,6 +43,7 @@ type Profile struct {
 	Me bool
 
 	Patch           bool // PATCH works
+	PatchIsSure     bool // with all servers of the provider
 	Bulk            bool // /Bulk may be there
 	MembersPerPatch int  // members in one PATCH of a group
 	HidesMembers    bool // groups never show who is in them
@@ -135,6 +136,7 @@ func genesysProfile() Profile {
 		// of the first answer take over from there.
 		Rate:            3,
 		Patch:           true,
+		PatchIsSure:     true,
 		MembersPerPatch: 100,
 		ContentType:     jsonMediaType, // what the vendor's own SDKs send
 		LowerCasePaths:  true,
