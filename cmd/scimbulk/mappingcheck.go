@@ -182,6 +182,9 @@ func (c *mappingCheck) read(ctx context.Context, in *rows.Reader, m *mapping.Map
 			return err
 		}
 		c.Rows++
+		if row.Blank() {
+			continue
+		}
 		record, err := mapper.Map(&row)
 		if err != nil {
 			c.fault(row.Line, err)

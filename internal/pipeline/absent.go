@@ -176,6 +176,8 @@ func (im *Import) hold(s *Survey, t *task, fault *Result) {
 	switch {
 	case t != nil:
 		s.held.add(match.Path.String(), t.record.KeyFold)
+	case fault.Outcome == Skipped: // an empty row means nobody
+		return
 	case fault.Key != "":
 		s.held.add(match.Path.String(), mapping.Fold(match.Leaf(), fault.Key))
 		return

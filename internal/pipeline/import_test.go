@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -465,6 +466,24 @@ func TestARevivedAccountIsSaid(t *testing.T) {
 	for _, r := range recorded.list {
 		if said := strings.Contains(r.Detail, "brought back"); said != (r.Key == "ann@example.com") {
 			t.Errorf("%s: %s, %q", r.Key, r.Outcome, r.Detail)
+		}
+	}
+}
+
+// TestEmptyRows: rows of delimiters alone, with which spreadsheets end their
+// files, are skipped, and turn nobody into a leaver.
+func TestEmptyRows(t *testing.T) {
+	b := newBench(t, sandbox.Options{})
+	const text = "userName,title\nann@example.com,Lead\n,\n \t, \n,Lead\n"
+	im, recorded := b.prepare(text, nil)
+	totals := b.run(im, recorded)
+	want := pipeline.Counts{pipeline.Created: 1, pipeline.Skipped: 2, pipeline.Rejected: 1}
+	if !maps.Equal(want, totals.Counts) {
+		t.Errorf("%v, want %v", totals.Counts, want)
+	}
+	for _, r := range recorded.list {
+		if r.Outcome == pipeline.Skipped && r.Detail != "the row is empty" {
+			t.Errorf("line %d: %q", r.Row.Line, r.Detail)
 		}
 	}
 }

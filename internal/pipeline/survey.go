@@ -136,6 +136,9 @@ func (im *Import) translate(mapper *mapping.Mapper, row *rows.Row) (*task, *Resu
 	if im.Changes != nil {
 		return im.translatePlanned(row)
 	}
+	if row.Blank() {
+		return nil, empty(row)
+	}
 	if row.Err != nil {
 		return nil, faulty(row, "", row.Err)
 	}
@@ -152,6 +155,12 @@ func (im *Import) translate(mapper *mapping.Mapper, row *rows.Row) (*task, *Resu
 		t.choose()
 	}
 	return t, nil
+}
+
+// empty is the result of a row that says nothing.
+func empty(row *rows.Row) *Result {
+	const detail = "the row is empty"
+	return &Result{Row: row, Outcome: Skipped, Detail: detail, Change: plan.Change{Action: plan.ActSkip, Reason: detail}}
 }
 
 func faulty(row *rows.Row, key string, err error) *Result {

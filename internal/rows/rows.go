@@ -4,6 +4,7 @@ package rows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -49,6 +50,15 @@ type Row struct {
 	Object jsontext.Value
 
 	Err *Error // why the row cannot be used; nil when it can
+}
+
+// Blank says whether a row of cells has nothing in any of them: spreadsheets end
+// their files with such rows.
+func (r *Row) Blank() bool {
+	if r.Object != nil || len(r.Cells) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(r.Cells, func(cell string) bool { return strings.TrimSpace(cell) != "" })
 }
 
 // Error is a fault of a file or of one of its rows.
