@@ -140,6 +140,9 @@ type Undo struct {
 	held []byte // lines that can wait for the next write
 }
 
+// mostHeld bounds what of an undo file is held, in bytes.
+const mostHeld = 64 << 10
+
 // OpenUndo begins the undo file of a run, or goes on with it.
 func OpenUndo(dir string, header PlanHeader) (*Undo, error) {
 	file, err := os.OpenFile(filepath.Join(dir, UndoFile), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
@@ -174,13 +177,19 @@ func (u *Undo) endTorn(size int64) error {
 // Keep writes a line, in one piece.
 func (u *Undo) Keep(line *plan.Line) error { return u.write(line) }
 
-// KeepCreated holds a line until Flush, or until the next one is written.
+// KeepCreated holds a line until Flush, until the next one is written, or until
+// much is held: rows that wait for others bring no Flush.
 func (u *Undo) KeepCreated(line *plan.Line) error { return u.hold(line) }
 
 // Flush writes what is held.
 func (u *Undo) Flush() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	return u.flush()
+}
+
+// flush writes what is held. The caller holds mu.
+func (u *Undo) flush() error {
 	if len(u.held) == 0 {
 		return nil
 	}
@@ -204,7 +213,10 @@ func (u *Undo) hold(v any) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.held = append(append(u.held, b...), '\n')
-	return nil
+	if len(u.held) < mostHeld {
+		return nil
+	}
+	return u.flush()
 }
 
 // Close makes the file durable.
