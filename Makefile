@@ -20,7 +20,7 @@ ONLY ?=
 TORTURE := $(GO) test ./torture -count=1 -timeout 0 -v
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test torture torture-broken torture-export bench lint clean
+.PHONY: help build demo test torture torture-broken torture-export bench bench-short microbench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -44,7 +44,13 @@ torture-export: ## RUNS=1000 randomised exports under churn and faults; writes t
 	$(GO) test ./internal/pipeline -run '^TestNoExportIsFalselyProven$$' -timeout 0 -count 1 \
 	  -export-total $(RUNS) -export-seed $(SEED) -export-table ../../docs/export.md
 
-bench: ## the benchmarks, in short: compare the ratios, not the times
+bench: build ## measure by ratios, and write bench/RESULTS.md (20 minutes; ONLY=import,export measures parts alone)
+	$(GO) run ./bench -binary $(BINARY) $(if $(ONLY),-only '$(ONLY)',-out bench/RESULTS.md)
+
+bench-short: build ## the same, small: fails on ratios far outside the noise
+	$(GO) run ./bench -binary $(BINARY) -short
+
+microbench: ## the Go benchmarks: compare the ratios, not the times
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 lint: ## gofmt, go vet, staticcheck

@@ -20,37 +20,52 @@ func importCost(ctx context.Context, b *bench) (*section, error) {
 	if err != nil {
 		return nil, err
 	}
-	var cpu, rate, curl ratios
+	var bulk, single compared
+	var curl ratios
 	for range b.rounds {
-		ours, err := b.importOnce(ctx, in)
-		if err != nil {
-			return nil, err
-		}
 		bare, err := b.loopOnce(ctx, bodies)
 		if err != nil {
 			return nil, err
 		}
-		cpu = append(cpu, float64(ours.cpu)/float64(bare.cpu))
-		rate = append(rate, float64(bare.wall)/float64(ours.wall))
+		ours, err := b.importOnce(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		bulk.add(ours, bare)
 		scripted, err := b.curlOnce(ctx, bodies, b.curlRows)
 		if err != nil {
 			return nil, err
 		}
 		perRow := func(d time.Duration, n int) float64 { return float64(d) / float64(n) }
 		curl = append(curl, perRow(scripted.wall, b.curlRows)/perRow(ours.wall, b.rows))
+		if ours, err = b.importOnce(ctx, in, "--no-bulk"); err != nil {
+			return nil, err
+		}
+		single.add(ours, bare)
 	}
-	b.atMost("CPU of an import over that of the bare loop", cpu.median(), 3)
+	b.atMost("CPU of an import over that of the bare loop", bulk.cpu.median(), 3)
+	b.atMost("CPU of an import with --no-bulk over that of the bare loop", single.cpu.median(), 6)
 	s := &section{
 		title:   "Import",
 		command: fmt.Sprintf("scimbulk import people.csv -m people.mapping.yaml   # %s rows of 12 columns, checkpoint and results on", number(b.rows)),
 		note: `The bare loop posts the same bodies, made beforehand, with net/http and 16 workers, and does
-nothing else. Client and sandbox share the processors.`,
-		head: []string{"figure", "median (least to greatest)"},
+nothing else. An import sends them in bulk requests where the directory takes those, as the
+sandbox does; with --no-bulk it sends what the loop sends, a request a row. Client and sandbox
+share the processors.`,
+		head: []string{"figure", "in bulk: median (least to greatest)", "`--no-bulk`"},
 	}
-	s.add("CPU a created row ÷ the bare loop's", cpu.String())
-	s.add("rows a second ÷ the bare loop's", rate.String())
-	s.add(fmt.Sprintf("rows a second ÷ those of `xargs -P16 curl` (%s rows)", number(b.curlRows)), curl.String())
+	s.add("CPU a created row ÷ the bare loop's", bulk.cpu.String(), single.cpu.String())
+	s.add("rows a second ÷ the bare loop's", bulk.rate.String(), single.rate.String())
+	s.add(fmt.Sprintf("rows a second ÷ those of `xargs -P16 curl` (%s rows)", number(b.curlRows)), curl.String(), "")
 	return s, nil
+}
+
+// compared are an import's figures over those of the bare loop.
+type compared struct{ cpu, rate ratios }
+
+func (c *compared) add(ours, bare *usage) {
+	c.cpu = append(c.cpu, float64(ours.cpu)/float64(bare.cpu))
+	c.rate = append(c.rate, float64(bare.wall)/float64(ours.wall))
 }
 
 // importOnce imports a file into a new directory.

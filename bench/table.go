@@ -14,6 +14,7 @@ type section struct {
 	note    string
 	head    []string
 	rows    [][]string
+	table   string // instead of head and rows: a table that something else has written
 }
 
 func (s *section) add(cells ...string) { s.rows = append(s.rows, cells) }
@@ -26,6 +27,10 @@ func (s *section) markdown() string {
 	}
 	if s.note != "" {
 		b.WriteString(s.note + "\n\n")
+	}
+	if s.table != "" {
+		b.WriteString(s.table + "\n")
+		return b.String()
 	}
 	writeRow(&b, s.head)
 	b.WriteString("|" + strings.Repeat(" --- |", len(s.head)) + "\n")
