@@ -347,13 +347,6 @@ func (x *exportRun) write(take, work context.Context) error {
 }
 
 func (x *exportRun) dump(take, work context.Context, resource, path string, each pipeline.See) error {
-	schema, err := x.look(take, resource)
-	if err != nil {
-		return err
-	}
-	if err := x.checkPaths(schema); err != nil {
-		return err
-	}
 	page, err := x.page()
 	if err != nil {
 		return err
@@ -363,8 +356,16 @@ func (x *exportRun) dump(take, work context.Context, resource, path string, each
 	e := &pipeline.Export{
 		Client: x.dir.client, Profile: x.dir.profile, Endpoint: pipeline.Endpoint(resource),
 		Filter: x.filter, Attributes: fullPaths(x.attributes), ExcludedAttributes: fullPaths(x.excluded), Inactive: x.inactive,
-		PageSize: page, Workers: x.dir.workers, Meter: x.meter, Thorough: true, Config: *x.config,
+		PageSize: page, Workers: x.dir.workers, Meter: x.meter, Thorough: true,
 	}
+	schema, err := x.look(take, resource, e)
+	if err != nil {
+		return err
+	}
+	if err := x.checkPaths(schema); err != nil {
+		return err
+	}
+	e.Config = *x.config
 	lost := "no column can hold %s; --format jsonl keeps everything"
 	if x.mapping != "" {
 		lost = "cells that an import through the mapping would not read as the values that are there: %s"
@@ -388,8 +389,9 @@ func (x *exportRun) dump(take, work context.Context, resource, path string, each
 }
 
 // look asks the directory for its schemas and, at the same time, for what it can
-// do.
-func (x *exportRun) look(ctx context.Context, resource string) (schema *scim.ResourceSchema, err error) {
+// do, and for the first page of a new export: a provider that is known to take
+// small pages only counts its requests, and one in vain would be too many.
+func (x *exportRun) look(ctx context.Context, resource string, e *pipeline.Export) (schema *scim.ResourceSchema, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		schema, err = x.dir.schema(ctx, resource)
@@ -401,6 +403,9 @@ func (x *exportRun) look(ctx context.Context, resource string) (schema *scim.Res
 			*x.config, err = x.dir.listings(ctx)
 			return err
 		})
+		if x.state == nil && x.dir.profile.MaxPageSize == 0 {
+			g.Go(func() error { e.Ahead(ctx); return nil })
+		}
 	}
 	return schema, g.Wait()
 }

@@ -42,6 +42,8 @@ type Export struct {
 	Pages *Pages
 	// Note is called when pages are kept up to a mark. It may be nil.
 	Note func(Mark) error
+
+	ahead *aheadPage
 }
 
 // Config is what a ServiceProviderConfig says of listings (RFC 7643 §5, RFC 9865

@@ -302,8 +302,7 @@ func (x *listing) options(start int) scim.ListOptions {
 func (x *listing) page(ctx context.Context, q scim.ListOptions) (*sheet, error) {
 	q.Trial = q.Count > x.size.proven()
 	for {
-		began := time.Now()
-		page, err := x.Client.List(ctx, x.Endpoint, q)
+		page, err := x.list(ctx, q)
 		if again := 0; err != nil {
 			if again = x.size.refused(q.Count, err); again == 0 {
 				return nil, err
@@ -317,7 +316,7 @@ func (x *listing) page(ctx context.Context, q scim.ListOptions) (*sheet, error) 
 		}
 		got := len(page.Resources)
 		more := page.NextCursor != "" || q.Cursor == nil && q.StartIndex+got-1 < page.TotalResults
-		x.size.came(q.Count, got, bytes, time.Since(began), more)
+		x.size.came(q.Count, got, bytes, page.Response.Took, more)
 		s, err := x.sheet(q.StartIndex, page)
 		if err == nil {
 			s.few = got >= q.Count
