@@ -94,8 +94,14 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 			return false, fatal
 		}
 	}
-	if w.have == nil && w.sent == plan.ActCreate && time.Now().Before(w.settled) {
-		return false, w.await(ctx) // it may be ours: look-ups lag behind writes here and there
+	if w.have == nil && w.sent == plan.ActCreate { // it may be ours: look-ups lag behind writes here and there
+		if time.Now().Before(w.settled) {
+			return false, w.await(ctx)
+		}
+		if err := w.lookLate(ctx); err != nil {
+			_, fatal = w.failedLookup(err)
+			return fatal == nil, fatal
+		}
 	}
 	if w.have == nil {
 		w.reject(failed)
@@ -144,6 +150,10 @@ func (w *row) failedLookup(err error) (*Result, error) {
 	if errors.As(err, &ambiguous) {
 		w.result.Outcome, w.result.Class, w.result.Detail = Rejected, ClassConflict, err.Error()
 		return w.result, nil
+	}
+	var gaps *IncompleteError
+	if errors.As(err, &gaps) && w.sent != "" {
+		return w.unknown(err.Error()), nil
 	}
 	var failed *scim.Error
 	if !errors.As(err, &failed) || pointless(failed) || failed.Status == http.StatusForbidden || failed.Status == http.StatusNotFound {

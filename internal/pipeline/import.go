@@ -102,6 +102,8 @@ type run struct {
 	imagined  imagined
 	clock     clock
 	hidden    onceDirectory // the inactive people
+	late      lateDirectory // everybody, read for creates in doubt
+	canary    canary
 	parked    parking
 	seconds   seconds
 	joins     *joinRun // nil where rows name no groups
@@ -178,6 +180,8 @@ const handsAWorker = 2
 func (im *Import) newRun(take context.Context, s *Survey) *run {
 	r := &run{Import: im, survey: s, hands: handsAWorker * im.Workers, results: make(chan *Result, 4*im.Workers)}
 	r.take, r.stop = context.WithCancelCause(take)
+	r.late.turn, r.canary.turn = newTurn(), newTurn()
+	r.clock.start = time.Now()
 	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
 	if r.State != nil {

@@ -47,6 +47,7 @@ func Faults() []FaultInfo {
 
 		// Looking up.
 		{"ignore-filter", "", "list everybody, whatever the filter"},
+		{"empty-filter", "", "list nobody, whatever the filter"},
 		{"case-sensitive-lookup", "", "compare the case of userName and displayName in filters, though not for uniqueness"},
 		{"lookup-by-email", "", "a filter on userName searches the e-mail addresses"},
 		{"quote-in-filter", "400|500|empty", "what a filter with a quote or backslash in its value gets"},

@@ -163,6 +163,7 @@ func faultProbes() map[string]struct {
 		}},
 
 		"ignore-filter":         {"", "40", func(b *box) string { return b.total(`userName eq "nobody"`) }},
+		"empty-filter":          {"", "0", func(b *box) string { return b.total(`userName pr`) }},
 		"case-sensitive-lookup": {"", "201 0", post},
 		"lookup-by-email": {"", "1 0", func(b *box) string {
 			b.user(`"userName":"plain","emails":[{"value":"mail@example.com"}]`)

@@ -38,6 +38,9 @@ func (s *Sandbox) twistFilter(in params) error {
 	if s.faults.has("double-decode") {
 		in["filter"] = formText(in["filter"])
 	}
+	if s.faults.has("empty-filter") && in["filter"] != "" {
+		in["filter"] = `id eq "none"`
+	}
 	word := s.faults.word("quote-in-filter")
 	if word == "" || !strings.ContainsAny(in["filter"], `\'`) {
 		return nil
