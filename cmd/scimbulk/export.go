@@ -208,6 +208,11 @@ func (x *exportRun) begin() (err error) {
 		return err
 	}
 	header.Run = filepath.Base(x.runDir)
+	var filters map[string]string
+	header.Args, filters = hideFilters(header.Run, header.Args)
+	if err := keepFilters(x.runDir, filters); err != nil {
+		return err
+	}
 	x.log, err = journal.Create(x.runDir, header)
 	return err
 }

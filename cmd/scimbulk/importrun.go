@@ -500,6 +500,11 @@ func (r *importRun) openLog() (err error) {
 	if r.state != nil { // resume has opened it
 		return r.unchanged()
 	}
+	var filters map[string]string
+	r.header.Args, filters = hideFilters(r.header.Run, r.header.Args)
+	if err := keepFilters(r.runDir, filters); err != nil {
+		return err
+	}
 	r.log, err = journal.Create(r.runDir, r.header)
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%s holds a run already: go on with it by scimbulk resume %s, or name another --run-dir", r.runDir, r.runDir)

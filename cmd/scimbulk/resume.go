@@ -109,6 +109,9 @@ func resume(ctx context.Context, s streams, run string, changed *pflag.FlagSet, 
 	if state.Finished {
 		return errors.Join(log.Close(), finished(s, dir, state.Exit, session.run.json))
 	}
+	if state.Header.Args, err = restoreFilters(dir, state.Header.Run, state.Header.Args); err != nil {
+		return errors.Join(err, log.Close())
+	}
 	if state.Header.Command == "export" {
 		return resumeExport(ctx, s, dir, log, state, session, changed)
 	}
