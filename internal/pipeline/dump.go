@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"runtime/debug"
 
 	"github.com/go-json-experiment/json"
 
@@ -65,11 +66,16 @@ type File struct {
 	Stdout io.Writer
 }
 
+// exportGCPercent keeps garbage below half of the heap. That is pages on their
+// way, which have few pointers, so that collecting it often costs little.
+const exportGCPercent = 50
+
 // WriteTo reads the directory and writes a file. A file with gaps is written
 // too: the listing tells. each, if not nil, sees every resource, in each version
 // that was read. When take is done, no further pages are read; what was read is
 // in the pages, and the error is take's cause.
 func (e *Export) WriteTo(take, ctx context.Context, f File, each See) (*Dump, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(exportGCPercent))
 	pages := e.Pages
 	if pages == nil {
 		var err error

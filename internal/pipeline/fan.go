@@ -15,7 +15,7 @@ type stretch struct {
 }
 
 // spread reads on from the resource at an index, which begins the next page, up
-// to the total: several pages at a time, taken over in their order. It holds about
+// to the total: several pages at a time, taken over in their order. It holds up to
 // twice as many pages as there are workers, so that none of them waits for a page
 // to be decoded, or for one that is late; the client sees to it that no more
 // requests are under way than there are workers.
@@ -23,7 +23,7 @@ func (x *listing) spread(ctx context.Context, from, total int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g, ctx := errgroup.WithContext(ctx)
-	held := 2 * max(1, x.Workers)
+	held := x.held()
 	g.SetLimit(held + 1) // and who starts them
 	waiting := make(chan *stretch, held)
 	g.Go(func() error {
@@ -57,6 +57,21 @@ func (x *listing) spread(ctx context.Context, from, total int) error {
 		return err
 	}
 	return x.interrupted()
+}
+
+// aheadBytes is about how much is held of pages beyond one a worker.
+const aheadBytes = 2 << 20
+
+// held is how many pages may be under way: two a worker, or less than that where
+// they are large.
+func (x *listing) held() int {
+	page := 0
+	for _, it := range x.last {
+		page += len(it.line)
+	}
+	page = page / max(1, len(x.last)) * x.size.mayBecome()
+	workers := max(1, x.Workers)
+	return workers + max(1, min(workers, aheadBytes/max(1, min(page, largestPageBytes))))
 }
 
 // takeOver joins the pages of a stretch once they are there.

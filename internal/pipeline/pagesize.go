@@ -46,6 +46,13 @@ func (p *pageSize) size() int {
 	return p.now
 }
 
+// mayBecome is what the size may grow to.
+func (p *pageSize) mayBecome() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most
+}
+
 // proven is the largest size that the directory has granted, or is known to.
 func (p *pageSize) proven() int {
 	p.mu.Lock()
