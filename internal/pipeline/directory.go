@@ -3,8 +3,9 @@ package pipeline
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
-	"hash/maphash"
+	"io"
 	"sync"
 
 	"scimbulk/internal/mapping"
@@ -13,23 +14,94 @@ import (
 )
 
 // lookupDirectory answers from one reading of the directory. The resources lie
-// in a temporary file; memory holds 24 bytes or so for each.
+// in a temporary file; memory holds 20 bytes or so for each, and those lie on
+// disk too where they are many.
 type lookupDirectory struct {
-	each   *lookupEach
-	all    *Export
-	seed   maphash.Seed
-	places map[uint64]place // by the hash of the key
-	file   *scratch
+	each *lookupEach
+	all  *Export
+	file *scratch
+	out  *bufio.Writer // into the file; nil when all is read
+	keys *holders
 
-	other  *scim.Target     // the identity beside the key; nil where rows have none
-	others map[uint64]place // by the hash of that
+	other  *scim.Target // the identity beside the key; nil where rows have none
+	others *holders
 }
 
-// place is where a resource lies in the file.
-type place struct {
-	offset int64
-	length int32
-	twice  bool // two resources have this key
+// holders finds the entry of a resource by an identity.
+type holders struct {
+	index *idIndex
+	twice map[int64]bool // the entries whose identity another resource has too
+}
+
+func newHolders(text func(place int64) (string, error)) *holders {
+	return &holders{index: newIDIndex(text), twice: map[int64]bool{}}
+}
+
+// put notes who has an identity; nobody is found by none.
+func (h *holders) put(folded string, place int64) error {
+	if folded == "" {
+		return nil
+	}
+	first, known, err := h.index.find(folded)
+	if err != nil {
+		return err
+	}
+	if known {
+		h.twice[first] = true
+		return nil
+	}
+	return h.index.put(folded, place)
+}
+
+// An entry of the file has these parts, each behind its length.
+const (
+	entryKey   = iota // folded
+	entryOther        // folded
+	entryResource
+	entryParts
+)
+
+// entryRead is how much is read of an entry at first: most are no larger.
+const entryRead = 2 << 10
+
+// part reads a part of an entry.
+func (l *lookupDirectory) part(place int64, which int) (string, error) {
+	if l.out != nil {
+		if err := l.out.Flush(); err != nil {
+			return "", err
+		}
+	}
+	for length := entryRead; ; length *= 4 {
+		text := make([]byte, length)
+		n, err := l.file.ReadAt(text, place)
+		if err != nil && err != io.EOF {
+			return "", err
+		}
+		d := &rowDecoder{rest: string(text[:n])}
+		for range which {
+			d.text()
+		}
+		if part := d.text(); !d.bad {
+			return part, nil
+		}
+		if err == io.EOF {
+			return "", errSpool
+		}
+	}
+}
+
+func (l *lookupDirectory) write(parts [entryParts]string) (length int64, err error) {
+	for _, part := range parts {
+		head := binary.AppendUvarint(nil, uint64(len(part)))
+		if _, err := l.out.Write(head); err != nil {
+			return 0, err
+		}
+		if _, err := l.out.WriteString(part); err != nil {
+			return 0, err
+		}
+		length += int64(len(head) + len(part))
+	}
+	return length, nil
 }
 
 // readDirectory reads the directory once.
@@ -73,9 +145,9 @@ func readWhole(ctx context.Context, each *lookupEach, all *Export, other *scim.T
 	if err != nil {
 		return nil, err
 	}
-	l := &lookupDirectory{
-		each: each, all: all, seed: maphash.MakeSeed(), places: map[uint64]place{}, file: file, other: other, others: map[uint64]place{},
-	}
+	l := &lookupDirectory{each: each, all: all, file: file, other: other}
+	l.keys = newHolders(func(place int64) (string, error) { return l.part(place, entryKey) })
+	l.others = newHolders(func(place int64) (string, error) { return l.part(place, entryOther) })
 	listing, err := l.read(ctx, see)
 	if err == nil && !listing.Whole() {
 		err = &IncompleteError{Gaps: listing.Gaps}
@@ -83,52 +155,63 @@ func readWhole(ctx context.Context, each *lookupEach, all *Export, other *scim.T
 	return l, err
 }
 
-func (l *lookupDirectory) discard() { _ = l.file.discard() } // nobody misses it
+func (l *lookupDirectory) discard() {
+	l.keys.index.discard()
+	l.others.index.discard()
+	_ = l.file.discard() // nobody misses it
+}
 
 func (l *lookupDirectory) read(ctx context.Context, see func(*plan.Current) bool) (*Listing, error) {
-	out := bufio.NewWriterSize(l.file, 64<<10)
-	var offset int64
+	l.out = bufio.NewWriterSize(l.file, 64<<10)
+	var place int64
 	listing, err := l.all.Run(ctx, func(resource scim.Resource) error {
 		have, err := current(resource)
 		if err != nil || see != nil && !see(have) {
 			return err
 		}
-		key := l.keyOf(have)
-		_, known := l.places[key]
-		at := place{offset: offset, length: int32(len(resource.Raw))}
-		l.noteOther(have, at)
-		at.twice = known
-		l.places[key] = at
-		offset += int64(len(resource.Raw))
-		_, err = out.Write(resource.Raw)
+		key, other := l.keyOf(have), l.otherOf(have)
+		length, err := l.write([entryParts]string{entryKey: key, entryOther: other, entryResource: string(resource.Raw)})
+		if err == nil {
+			err = errors.Join(l.keys.put(key, place), l.others.put(other, place))
+		}
+		place += length
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = l.out.Flush()
 	}
-	return listing, out.Flush()
+	l.out = nil
+	return listing, err
 }
 
-func (l *lookupDirectory) keyOf(have *plan.Current) uint64 {
+func (l *lookupDirectory) keyOf(have *plan.Current) string {
 	key, _ := valueAt(have.Object, l.each.target.Path).(string)
-	return l.hash(key)
+	return l.fold(key)
 }
 
-func (l *lookupDirectory) hash(key string) uint64 {
-	return maphash.String(l.seed, mapping.Fold(l.each.target.Leaf(), key))
+func (l *lookupDirectory) fold(key string) string { return mapping.Fold(l.each.target.Leaf(), key) }
+
+// otherOf is the other identity of a resource, folded; "" where rows have none.
+func (l *lookupDirectory) otherOf(have *plan.Current) string {
+	if l.other == nil {
+		return ""
+	}
+	return mapping.Fold(l.other.Leaf(), textAt(have, l.other.Path))
 }
 
 func (l *lookupDirectory) find(ctx context.Context, record *mapping.Record, fresh bool) (*plan.Current, error) {
-	at, known := l.places[l.hash(record.Key)]
+	at, known, err := l.keys.index.find(l.fold(record.Key))
 	switch {
-	case known && at.twice:
+	case err != nil:
+		return nil, err
+	case known && l.keys.twice[at]:
 		return nil, &ambiguousError{l.each.target.Path.Short(), 2}
 	case !known && !fresh:
 		return nil, nil
 	case !known:
 		return l.findNew(ctx, record)
 	}
-	have, err := l.known(record.Key)
+	have, err := l.at(at)
 	if err != nil || !fresh {
 		return have, err
 	}
@@ -141,20 +224,20 @@ func (l *lookupDirectory) find(ctx context.Context, record *mapping.Record, fres
 
 // known is what the reading has brought under a key, nil for nothing.
 func (l *lookupDirectory) known(key string) (*plan.Current, error) {
-	at, known := l.places[l.hash(key)]
-	if !known {
-		return nil, nil
+	at, known, err := l.keys.index.find(l.fold(key))
+	if err != nil || !known {
+		return nil, err
 	}
 	return l.at(at)
 }
 
-// at reads what lies at a place.
-func (l *lookupDirectory) at(at place) (*plan.Current, error) {
-	raw := make([]byte, at.length)
-	if _, err := l.file.ReadAt(raw, at.offset); err != nil {
+// at reads the resource of an entry.
+func (l *lookupDirectory) at(place int64) (*plan.Current, error) {
+	raw, err := l.part(place, entryResource)
+	if err != nil {
 		return nil, err
 	}
-	resource, err := scim.ParseResource(raw)
+	resource, err := scim.ParseResource([]byte(raw))
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +255,7 @@ func (l *lookupDirectory) findNew(ctx context.Context, record *mapping.Record) (
 	if !errors.As(err, &filter) {
 		return have, err
 	}
-	wanted, found := l.hash(record.Key), (*plan.Current)(nil)
+	wanted, found := l.fold(record.Key), (*plan.Current)(nil)
 	_, err = l.all.Run(ctx, func(resource scim.Resource) error {
 		have, err := current(resource)
 		if err == nil && l.keyOf(have) == wanted {

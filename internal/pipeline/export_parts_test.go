@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -177,8 +178,32 @@ func TestSelectionIsKept(t *testing.T) {
 
 // TestIDIndexTellsTextsApart: also those whose hashes agree, by looking at them.
 func TestIDIndexTellsTextsApart(t *testing.T) {
+	t.Run("in memory", func(t *testing.T) { checkIDIndex(t, mostInMemory) })
+	t.Run("on disk", func(t *testing.T) { checkIDIndex(t, 1<<12) })
+	clash := newIDIndex(func(place int64) (string, error) { return [...]string{"other", "own"}[place], nil })
+	if err := clash.put("own", 1); err != nil {
+		t.Fatal(err)
+	}
+	slots := clash.table.mem
+	for i := range slots { // as if another text had the same hash, and came first
+		if slots[i] != 0 {
+			next := (i + 1) % len(slots)
+			slots[next] = slots[i]
+			slots[i] = slots[i]&^placeMask | 1
+			break
+		}
+	}
+	if place, known, err := clash.find("own"); !known || place != 1 || err != nil {
+		t.Errorf("place %d, known %t, %v: want the second", place, known, err)
+	}
+}
+
+func checkIDIndex(t *testing.T, most int) {
+	t.Helper()
 	var texts []string
 	x := newIDIndex(func(place int64) (string, error) { return texts[place], nil })
+	x.most = most
+	defer x.discard()
 	for i := range 50_000 {
 		id := fmt.Sprint("id-", i)
 		if _, known, err := x.find(id); known || err != nil {
@@ -194,22 +219,39 @@ func TestIDIndexTellsTextsApart(t *testing.T) {
 			t.Fatalf("%s: place %d, known %t, %v", id, place, known, err)
 		}
 	}
-	clash := newIDIndex(func(place int64) (string, error) { return [...]string{"other", "own"}[place], nil })
-	if err := clash.put("own", 1); err != nil {
-		t.Fatal(err)
-	}
-	for i := range clash.table { // as if another text had the same hash, and came first
-		if clash.table[i] != 0 {
-			next := (i + 1) % len(clash.table)
-			clash.table[next] = clash.table[i]
-			clash.table[i] = clash.table[i]&^placeMask | 1
-			break
-		}
-	}
-	if place, known, err := clash.find("own"); !known || place != 1 || err != nil {
-		t.Errorf("place %d, known %t, %v: want the second", place, known, err)
-	}
-	if got, want := 8*len(x.table), 22*len(texts); got > want {
+	if got, want := slotSize*x.table.len(), 22*len(texts); got > want {
 		t.Errorf("%d bytes for %d ids, want %d at most", got, len(texts), want)
+	}
+}
+
+// TestSlots: a table in a file holds what one in memory does.
+func TestSlots(t *testing.T) {
+	for name, most := range map[string]int{"in memory": 1 << 14, "in a file": 1 << 10} {
+		t.Run(name, func(t *testing.T) {
+			s, err := newSlots(1<<14, most)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.discard()
+			if (s.file != nil) != (most < 1<<14) || s.len() != 1<<14 {
+				t.Fatalf("%d slots, file %v", s.len(), s.file)
+			}
+			want := []uint64{7, 1 << 63, 42}
+			for i, at := range []uint64{0, 9_000, 1<<14 - 1} {
+				if err := s.set(at, want[i]); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := s.get(at); got != want[i] || err != nil {
+					t.Errorf("slot %d holds %d (%v)", at, got, err)
+				}
+			}
+			if got, err := s.get(1); got != 0 || err != nil {
+				t.Errorf("a slot that nobody has set holds %d (%v)", got, err)
+			}
+			var all []uint64
+			if err := s.each(func(v uint64) error { all = append(all, v); return nil }); err != nil || !slices.Equal(all, want) {
+				t.Errorf("%v, %v", all, err)
+			}
+		})
 	}
 }

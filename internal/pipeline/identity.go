@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -147,29 +146,11 @@ func (w *row) clashWith(holder *plan.Current) string {
 
 // holder is who has the other identity in a reading of the directory.
 func (l *lookupDirectory) holder(value string) (*plan.Current, error) {
-	at, known := l.others[l.hashOther(value)]
-	if !known || at.twice {
-		return nil, nil
+	at, known, err := l.others.index.find(mapping.Fold(l.other.Leaf(), value))
+	if err != nil || !known || l.others.twice[at] {
+		return nil, err
 	}
 	return l.at(at)
-}
-
-func (l *lookupDirectory) hashOther(value string) uint64 {
-	return maphash.String(l.seed, mapping.Fold(l.other.Leaf(), value))
-}
-
-// noteOther keeps who has the other identity.
-func (l *lookupDirectory) noteOther(have *plan.Current, at place) {
-	if l.other == nil {
-		return
-	}
-	value := textAt(have, l.other.Path)
-	if value == "" {
-		return
-	}
-	hash := l.hashOther(value)
-	_, at.twice = l.others[hash]
-	l.others[hash] = at
 }
 
 // explainRefusal tells, where the directory has refused an identity that is

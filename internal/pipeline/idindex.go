@@ -8,10 +8,12 @@ import (
 // idIndex finds texts again that are kept elsewhere, by where they lie. It takes
 // eight bytes an entry, and has at least a third more entries than texts: a part
 // of the text's hash, and its place. Since the place can be looked at, two texts
-// of one hash are never taken for each other. It is not safe for concurrent use.
+// of one hash are never taken for each other. Only find is safe for concurrent
+// use, once nothing is put any more.
 type idIndex struct {
 	seed  maphash.Seed
-	table []uint64 // open addressing; 0 is free
+	table slots // open addressing; 0 is free
+	most  int   // slots in memory
 	n     int
 	// text reads what lies at a place.
 	text func(place int64) (string, error)
@@ -25,16 +27,16 @@ const (
 var errIndexFull = errors.New("more than 64 GiB of resources: export them in parts, with --filter")
 
 func newIDIndex(text func(place int64) (string, error)) *idIndex {
-	return &idIndex{seed: maphash.MakeSeed(), table: make([]uint64, 1024), text: text}
+	return &idIndex{seed: maphash.MakeSeed(), table: slots{mem: make([]uint64, 1024)}, most: mostInMemory, text: text}
 }
 
 // find says where a text lies.
 func (x *idIndex) find(id string) (place int64, known bool, err error) {
-	at, err := x.slot(id)
-	if err != nil || x.table[at] == 0 {
+	_, entry, err := x.slot(id)
+	if err != nil || entry == 0 {
 		return 0, false, err
 	}
-	return int64(x.table[at]&placeMask) - 1, true, nil
+	return int64(entry&placeMask) - 1, true, nil
 }
 
 // put notes where a text lies, in place of where it lay before.
@@ -42,18 +44,19 @@ func (x *idIndex) put(id string, place int64) error {
 	if place+1 >= placeMask {
 		return errIndexFull
 	}
-	if 4*x.n >= 3*len(x.table) {
-		x.grow()
+	if 4*x.n >= 3*x.table.len() {
+		if err := x.grow(); err != nil {
+			return err
+		}
 	}
-	at, err := x.slot(id)
+	at, had, err := x.slot(id)
 	if err != nil {
 		return err
 	}
-	if x.table[at] == 0 {
+	if had == 0 {
 		x.n++
 	}
-	x.table[at] = x.print(id)<<placeBits | uint64(place+1)
-	return nil
+	return x.table.set(at, x.print(id)<<placeBits|uint64(place+1))
 }
 
 // print is the part of the hash that an entry holds. The slot where the search
@@ -62,32 +65,46 @@ func (x *idIndex) put(id string, place int64) error {
 func (x *idIndex) print(id string) uint64 { return maphash.String(x.seed, id) >> placeBits }
 
 // slot is where a text is, or the free one where it belongs.
-func (x *idIndex) slot(id string) (at uint64, err error) {
-	print, mask := x.print(id), uint64(len(x.table)-1)
-	for at = print & mask; x.table[at] != 0; at = (at + 1) & mask {
-		if x.table[at]>>placeBits != print {
+func (x *idIndex) slot(id string) (at, entry uint64, err error) {
+	print, mask := x.print(id), uint64(x.table.len()-1)
+	for at = print & mask; ; at = (at + 1) & mask {
+		entry, err = x.table.get(at)
+		if err != nil || entry == 0 {
+			return at, 0, err
+		}
+		if entry>>placeBits != print {
 			continue
 		}
-		there, err := x.text(int64(x.table[at]&placeMask) - 1)
+		there, err := x.text(int64(entry&placeMask) - 1)
 		if err != nil || there == id {
-			return at, err
+			return at, entry, err
 		}
 	}
-	return at, nil
 }
 
-func (x *idIndex) grow() {
-	old := x.table
-	x.table = make([]uint64, 2*len(old))
-	mask := uint64(len(x.table) - 1)
-	for _, entry := range old {
-		if entry == 0 {
-			continue
-		}
+func (x *idIndex) grow() error {
+	larger, err := newSlots(2*x.table.len(), x.most)
+	if err != nil {
+		return err
+	}
+	mask := uint64(larger.len() - 1)
+	err = x.table.each(func(entry uint64) error {
 		at := entry >> placeBits & mask
-		for x.table[at] != 0 {
+		for {
+			taken, err := larger.get(at)
+			if err != nil {
+				return err
+			}
+			if taken == 0 {
+				return larger.set(at, entry)
+			}
 			at = (at + 1) & mask
 		}
-		x.table[at] = entry
-	}
+	})
+	x.table.discard()
+	x.table = larger
+	return err
 }
+
+// discard lets go of what the index keeps on disk.
+func (x *idIndex) discard() { x.table.discard() }

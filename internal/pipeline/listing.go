@@ -119,7 +119,7 @@ type listing struct {
 
 func newListing(e *Export, pages *Pages) *listing {
 	x := &listing{
-		Export: e, pages: pages, ids: newIDIndex(pages.idAt),
+		Export: e, pages: pages, ids: pages.indexed(pages.idAt),
 		selection: newSelection(e.Attributes, e.ExcludedAttributes),
 		size:      newPageSize(e.firstPageSize(), e.mostPageSize()),
 	}

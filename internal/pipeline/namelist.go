@@ -18,7 +18,7 @@ func newNameList() (*nameList, error) {
 		return nil, err
 	}
 	l := &nameList{pages: pages}
-	l.ids = newIDIndex(func(place int64) (string, error) {
+	l.ids = pages.indexed(func(place int64) (string, error) {
 		id, _, err := l.at(place)
 		return id, err
 	})
@@ -89,7 +89,7 @@ func newGroupList() (*groupList, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &groupList{pages: pages, ids: newIDIndex(pages.idAt)}, nil
+	return &groupList{pages: pages, ids: pages.indexed(pages.idAt)}, nil
 }
 
 // add keeps a group, in the place of an older version of it.

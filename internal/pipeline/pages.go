@@ -33,6 +33,7 @@ type Pages struct {
 	sum   uint32
 	newer map[int64]int64 // where the newer version of a resource lies
 	buf   []byte
+	index []*idIndex // of what lies in them
 }
 
 // Mark is a place in the pages of an export up to which a checkpoint log has
@@ -111,7 +112,20 @@ func (w sumWriter) Write(b []byte) (int, error) {
 }
 
 // Close lets go of the file.
-func (p *Pages) Close() error { return p.free() }
+func (p *Pages) Close() error {
+	for _, x := range p.index {
+		x.discard()
+	}
+	return p.free()
+}
+
+// indexed is an index of what lies in the pages; text reads the key of what lies
+// at a place. It goes with the pages.
+func (p *Pages) indexed(text func(place int64) (string, error)) *idIndex {
+	x := newIDIndex(text)
+	p.index = append(p.index, x)
+	return x
+}
 
 // mark writes out what there is and says how much it is.
 func (p *Pages) mark() (Mark, error) {
