@@ -20,6 +20,9 @@ type streams struct {
 
 // terminal says whether a stream is a terminal.
 func terminal(stream any) bool {
+	if t, ok := stream.(*talk); ok {
+		return !t.json && terminal(t.out)
+	}
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
@@ -33,7 +36,12 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // run carries out a command line and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
+	said := &talk{out: s.err}
+	defer said.Flush()
+	s.err = said
 	root := newRoot(s)
+	format := root.PersistentFlags().String("log-format", logText, "what is said on standard error: text, or json (an object a line)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return said.speak(*format) }
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
@@ -42,13 +50,16 @@ func run(ctx context.Context, args []string, s streams) int {
 	return exitCode(err)
 }
 
+// complaint begins the line of an error.
+const complaint = "scimbulk: "
+
 // complain prints an error once, with the hint that goes with it.
 func complain(out io.Writer, err error) {
 	var quiet exitError
 	if errors.As(err, &quiet) && quiet.error == nil {
 		return
 	}
-	fmt.Fprintf(out, "scimbulk: %v\n", err)
+	fmt.Fprintf(out, complaint+"%v\n", err)
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintln(out, "try: scimbulk help")
