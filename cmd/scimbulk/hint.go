@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 
+	"scimbulk/internal/journal"
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/scim"
 )
@@ -26,6 +28,10 @@ func hintFor(err error) string {
 		return "if the rejects are as they should be, raise --max-errors when you resume; else mend the file or the mapping and start anew"
 	case errors.Is(err, pipeline.ErrMaxDeletes):
 		return "if that many people are meant, raise --max-deletes"
+	case errors.Is(err, syscall.ENOSPC):
+		return "nothing is sent that cannot be recorded: make room, and go on with scimbulk resume"
+	case errors.Is(err, journal.ErrGone):
+		return "without its checkpoint.log this run cannot be resumed: results.csv lists what is done; import the file anew for the rest"
 	}
 	var failed *scim.Error
 	if !errors.As(err, &failed) || failed.HTML {
