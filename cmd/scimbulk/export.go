@@ -32,16 +32,17 @@ type exportOptions struct {
 	target targetOptions
 	run    runOptions
 
-	kind       string
-	out        string
-	format     string
-	attributes []string
-	excluded   []string
-	filter     string
-	inactive   string
-	pageSize   string
-	mapping    string
-	bom        bool
+	kind        string
+	out         string
+	format      string
+	attributes  []string
+	excluded    []string
+	filter      string
+	inactive    string
+	pageSize    string
+	mapping     string
+	bom         bool
+	maxDuration time.Duration
 }
 
 func newExport(s streams) *cobra.Command {
@@ -87,6 +88,7 @@ func (o *exportOptions) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.filter, "filter", "", "SCIM `filter`, such as 'userType eq \"Employee\"'")
 	f.StringVar(&o.inactive, "inactive", pipeline.InactiveInclude, "inactive people: include, exclude or only")
 	f.StringVar(&o.pageSize, "page-size", "auto", "`resources` a page, or auto")
+	f.DurationVar(&o.maxDuration, "max-duration", 0, "stop after this time, resumable")
 	f.BoolVar(&o.bom, "bom", false, "begin a CSV file with a byte order mark, by which Excel knows UTF-8")
 }
 
@@ -97,6 +99,9 @@ func (o *exportOptions) validate() error {
 	problems = oneOf(problems, "--inactive", o.inactive, pipeline.InactiveInclude, pipeline.InactiveExclude, pipeline.InactiveOnly)
 	if len(o.attributes) > 0 && len(o.excluded) > 0 {
 		problems = append(problems, usagef("--attributes and --exclude-attributes do not go together (RFC 7644 section 3.9)"))
+	}
+	if o.maxDuration < 0 {
+		problems = append(problems, usagef("--max-duration takes a time such as 30m"))
 	}
 	if _, err := o.page(); err != nil {
 		problems = append(problems, err)
@@ -176,6 +181,11 @@ func (x *exportRun) execute(ctx context.Context) (err error) {
 	x.dir.recallPace(nil)
 	take, work, release := twoStops(ctx, x.s.err, "pages")
 	defer release()
+	if x.maxDuration > 0 {
+		var cancel context.CancelFunc
+		take, cancel = context.WithTimeoutCause(take, x.maxDuration, pipeline.ErrMaxDuration)
+		defer cancel()
+	}
 	x.meter = &pipeline.Meter{Pace: x.dir.client.Pace}
 	x.manifest = report.Manifest{Target: x.dir.name, Provider: x.dir.profile.Name, Started: time.Now().UTC(), Selection: x.selection()}
 	if err := x.begin(); err != nil {
@@ -185,7 +195,11 @@ func (x *exportRun) execute(ctx context.Context) (err error) {
 	err = x.write(take, work)
 	progress.Stop()
 	if take.Err() != nil && err != nil {
-		err = fmt.Errorf("%w: no file was written", pipeline.ErrInterrupted)
+		cause := pipeline.ErrInterrupted
+		if errors.Is(context.Cause(take), pipeline.ErrMaxDuration) {
+			cause = pipeline.ErrMaxDuration
+		}
+		err = fmt.Errorf("%w: no file was written", cause)
 	}
 	return x.finish(err)
 }
@@ -263,7 +277,7 @@ func resumeExport(ctx context.Context, s streams, dir string, log *journal.Log, 
 	case o.out == "-":
 		err = errors.New("an export to standard output cannot be gone on with: start it anew")
 	default:
-		o.run = session.run
+		o.run, o.maxDuration = session.run, session.maxDuration
 		takeOver(&o.target, session, changed)
 		err = o.validate()
 	}
