@@ -20,7 +20,7 @@ ONLY ?=
 TORTURE := $(GO) test ./torture -count=1 -timeout 0 -v
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test torture torture-broken torture-export bench bench-short microbench lint clean
+.PHONY: help build demo test test-long torture torture-broken torture-export bench bench-short microbench lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: build ## the main job on made-up people, against the embedded directory
 
 test: ## all tests, with the race detector
 	$(GO) test $(RACE) $(TESTFLAGS) ./...
+
+test-long: ## the same with more rows, seeds and draws: half an hour
+	SCIMBULK_TEST_LONG=1 $(GO) test $(RACE) -count=1 -timeout 0 $(TESTFLAGS) ./...
 
 torture: ## kill runs, the directory and the network again and again, and check (RUNS= ROWS= SEED= ONLY=)
 	$(TORTURE) -run '^(TestTorture|TestDamagedLog)$$' -args -runs $(RUNS) -rows $(ROWS) -seed $(SEED) -only '$(ONLY)' -cuts 0

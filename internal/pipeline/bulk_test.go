@@ -81,31 +81,33 @@ func bulkFaults() map[string][]string {
 // TestLabelsAreTrueInBulk: whatever happens to a bulk request, each of its rows
 // has one true outcome, and nothing is done twice.
 func TestLabelsAreTrueInBulk(t *testing.T) {
+	t.Parallel()
+	rows := unlessLong(120, 260)
 	for name, faults := range bulkFaults() {
-		for seed := range int64(1) {
+		for seed := range unlessLong[int64](1, 3) {
 			t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b := newBench(t, sandbox.Options{Faults: faults, FaultSeed: seed})
-					im, recorded := b.prepare(people(260, "Agent"), nil)
+					im, recorded := b.prepare(people(rows, "Agent"), nil)
 					created := b.run(im, recorded)
 					time.Sleep(time.Hour) // whatever comes late has come now
 					checkCommits(t, b, recorded, "create", pipeline.Created)
-					checkReached(t, created, recorded, 260)
+					checkReached(t, created, recorded, rows)
 
 					before := b.commits()
-					im, recorded = b.prepare(people(300, "Team lead"), nil) // forty of them are new
+					im, recorded = b.prepare(people(rows+40, "Team lead"), nil) // forty of them are new
 					changed := b.run(im, recorded)
 					time.Sleep(time.Hour)
 					b.forget(before)
 					checkCommits(t, b, recorded, "create", pipeline.Created)
 					checkCommits(t, b, recorded, "patch", pipeline.Updated)
-					checkReached(t, changed, recorded, 300)
+					checkReached(t, changed, recorded, rows+40)
 
-					im, recorded = b.prepare(strings.ReplaceAll(people(280, "delete"), "title", "op"), nil)
+					im, recorded = b.prepare(strings.ReplaceAll(people(rows+20, "delete"), "title", "op"), nil)
 					deleted := b.run(im, recorded)
 					time.Sleep(time.Hour)
 					checkCommits(t, b, recorded, "delete", pipeline.Deleted)
-					checkReached(t, deleted, recorded, 280)
+					checkReached(t, deleted, recorded, rows+20)
 				})
 			})
 		}
@@ -128,6 +130,7 @@ func checkReached(t *testing.T, totals *pipeline.Totals, recorded *results, rows
 
 // TestBulkTakesFewRequests counts what the directory was asked.
 func TestBulkTakesFewRequests(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		rows   int
@@ -269,6 +272,7 @@ func TestRowsOfOneKeyKeepTheirOrderInBulk(t *testing.T) {
 // nothing by bulk requests. One of them shows it, by the quota that it takes or
 // by never being granted.
 func TestBulkWhereOperationsCount(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, limit string
 		faults      []string

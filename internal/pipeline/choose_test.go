@@ -48,6 +48,7 @@ func titles(from, to, every int) string {
 // TestRequests holds the number of requests to what the change sets are worth,
 // with the proportions, if not the sizes, of real directories.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		there int
@@ -56,10 +57,10 @@ func TestRequests(t *testing.T) {
 		most  int64 // requests, reads and writes
 	}{
 		{"a few changes in a whole directory", 1000, 100, titles(0, 1000, 100), 10 + 10 + 5},
-		{"new hires into a large directory", 5000, 10, titles(5000, 6000, 0), 1000 + 50},
-		{"half of them there", 5000, 100, titles(4900, 5100, 0), 50 + 100 + 40},
+		{"new hires into a large directory", 1500, 3, titles(1500, 1800, 0), 300 + 50},
+		{"half of them there", 1500, 30, titles(1400, 1600, 0), 50 + 100 + 40},
 		{"nothing there", 0, 100, titles(0, 500, 0), 500 + 5},
-		{"a handful", 5000, 100, titles(0, 3, 1), 3 + 3 + 2},
+		{"a handful", 1000, 20, titles(0, 3, 1), 3 + 3 + 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t, sandbox.Options{PageCap: tc.cap})

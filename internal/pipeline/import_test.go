@@ -215,6 +215,7 @@ func people(n int, title string) string {
 // TestLabelsAreTrue runs imports against directories that lose answers, and
 // compares each outcome with what the directory's own log says.
 func TestLabelsAreTrue(t *testing.T) {
+	t.Parallel()
 	faults := []struct {
 		name   string
 		faults []string
@@ -233,7 +234,7 @@ func TestLabelsAreTrue(t *testing.T) {
 		{"everything", []string{"5xx-before-commit=0.1", "5xx-after-commit=0.1", "reset-after-commit=0.1", "truncate=0.05", "throttle=0.05"}},
 	}
 	for _, tc := range faults {
-		for seed := range int64(3) {
+		for seed := range unlessLong[int64](1, 10) {
 			t.Run(fmt.Sprintf("%s/%d", tc.name, seed), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b := newBench(t, sandbox.Options{Faults: tc.faults, FaultSeed: seed})
@@ -261,6 +262,7 @@ func TestLabelsAreTrue(t *testing.T) {
 // TestLabelsOfCreates runs creates of people of whom some are there, in every
 // way of taking that, against a directory that loses answers.
 func TestLabelsOfCreates(t *testing.T) {
+	t.Parallel()
 	for _, existing := range []string{plan.ExistingReject, plan.ExistingSkip, plan.ExistingUpdate} {
 		for _, lookup := range []string{pipeline.LookupAuto, pipeline.LookupNone, pipeline.LookupDirectory} {
 			for _, fault := range []string{"5xx-after-commit=0.4", "5xx-before-commit=0.4", "reset-after-commit=0.4", "truncate=0.3"} {
@@ -276,16 +278,17 @@ func TestLabelsOfCreates(t *testing.T) {
 
 func labelCreates(t *testing.T, existing, lookup, fault, dialect string) {
 	time.Sleep(30 * 365 * 24 * time.Hour) // the seeded people are of 2024, and the clock begins in 2000
-	b := newBench(t, sandbox.Options{Dialect: dialect, Seed: 30, Faults: []string{fault}, FaultSeed: 7})
-	im, recorded := b.prepare(b.everybody()+strings.TrimPrefix(people(30, "Agent"), "userName,title\n"), func(im *pipeline.Import) {
+	n := unlessLong(12, 30)
+	b := newBench(t, sandbox.Options{Dialect: dialect, Seed: n, Faults: []string{fault}, FaultSeed: 7})
+	im, recorded := b.prepare(b.everybody()+strings.TrimPrefix(people(n, "Agent"), "userName,title\n"), func(im *pipeline.Import) {
 		im.Mapping = compile(t, "op: create\nattributes: {userName: userName, displayName: userName, title: title}\n", "userName", "title")
 		im.Rules.OnExisting, im.Lookup = existing, lookup
 	})
 	totals := b.run(im, recorded)
 	checkCommits(t, b, recorded, "create", pipeline.Created)
 	checkCommits(t, b, recorded, "patch", pipeline.Updated)
-	if totals.Counts[pipeline.Created] != 30 {
-		t.Errorf("30 people are new: %v", totals.Counts)
+	if totals.Counts[pipeline.Created] != int64(n) {
+		t.Errorf("%d people are new: %v", n, totals.Counts)
 	}
 }
 

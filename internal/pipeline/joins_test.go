@@ -56,19 +56,21 @@ func writesOf(s journal.Stats) map[string]int64 {
 	return all
 }
 
-// TestNewcomersJoinGroups: a thousand people join twenty groups in as few
+// TestNewcomersJoinGroups: hundreds of people join a few groups in as few
 // requests as there can be, the plan announces them, and a second run sends
 // nothing.
 func TestNewcomersJoinGroups(t *testing.T) {
+	t.Parallel()
+	const people = 320
 	for _, dialect := range []string{"rfc", "genesys"} {
 		t.Run(dialect, func(t *testing.T) {
-			b := newBench(t, sandbox.Options{Dialect: dialect, Seed: 400})
+			b := newBench(t, sandbox.Options{Dialect: dialect, Seed: 100})
 			speak := both(b.dialect(dialect, nil), withGroups(t, ""))
 			im, _ := b.prepare(joiners(), speak)
 			before := b.census(im.Client)
 			groups := slices.Sorted(maps.Keys(before.groups))
-			file, in := newcomers(1000, groups)
-			want := map[string]int64{"POST": 1000}
+			file, in := newcomers(people, groups)
+			want := map[string]int64{"POST": people}
 			for _, g := range groups {
 				n := int64(0)
 				for p := range in {
@@ -85,7 +87,7 @@ func TestNewcomersJoinGroups(t *testing.T) {
 			if !maps.Equal(planned.Writes, want) || !maps.Equal(done.Writes, want) || done.Requests.PATCH != want["PATCH"] {
 				t.Errorf("planned %v, done %v with %+v, want %v", planned.Writes, done.Writes, done.Requests, want)
 			}
-			if int64(len(plan.lines)) != want["PATCH"] || done.Counts[pipeline.Created] != 1000 || done.Lame > 0 {
+			if int64(len(plan.lines)) != want["PATCH"] || done.Counts[pipeline.Created] != people || done.Lame > 0 {
 				t.Errorf("%d lines planned, done %v, %d lame", len(plan.lines), done.Counts, done.Lame)
 			}
 			maps.Copy(in, before.in)
@@ -93,7 +95,7 @@ func TestNewcomersJoinGroups(t *testing.T) {
 				t.Errorf("%d memberships, want %d", len(after.in), len(in))
 			}
 			again := b.run(b.prepare(file, speak))
-			if again.Counts[pipeline.Unchanged] != 1000 || len(writesOf(again.Requests)) > 0 {
+			if again.Counts[pipeline.Unchanged] != people || len(writesOf(again.Requests)) > 0 {
 				t.Errorf("again: %v with %+v", again.Counts, again.Requests)
 			}
 		})
@@ -401,6 +403,7 @@ func anyJoiners(c *census, dice *rand.Rand, n int, replace bool) (file string, i
 // TestGroupsOfAnyRows compares outcomes and directory with a model, over
 // directories that lose answers and refuse large requests.
 func TestGroupsOfAnyRows(t *testing.T) {
+	t.Parallel()
 	faults := [][]string{nil, {"member-limit=3"}, {"reset-after-commit=0.2", "5xx-before-commit=0.2"}, {"truncate=0.1", "error-but-applied=0.2"}}
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
@@ -434,11 +437,13 @@ func TestGroupsOfAnyRows(t *testing.T) {
 	})
 }
 
-// TestGroupsResume breaks runs off at every request, goes on with what the log
+// TestGroupsResume breaks runs off at every request, in its quick form at one in
+// 21, goes on with what the log
 // knows, holds directory and labels of both sessions to the model, and undoes
 // both.
 func TestGroupsResume(t *testing.T) {
-	for at := int64(1); at <= 150; at += 7 {
+	t.Parallel()
+	for at := int64(1); at <= 150; at += unlessLong[int64](21, 1) {
 		for i, details := range []string{"", ", mode: replace"} {
 			after := (at+int64(i))%2 == 0
 			t.Run(fmt.Sprintf("request %d, carried out %v%s", at, after, details), func(t *testing.T) {

@@ -60,6 +60,7 @@ func (m *model) members() map[pair]bool {
 // come several times, for directories whose groups have members already, and
 // compares outcomes and directory with a model that does one row at a time.
 func TestMembershipsInAnyOrder(t *testing.T) {
+	t.Parallel()
 	faults := [][]string{nil, {"member-limit=3"}, {"reset-after-commit=0.2", "5xx-before-commit=0.2"}, {"truncate=0.1", "error-but-applied=0.2"}, {"hang-then-commit=0.1:45s"}}
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
@@ -129,11 +130,12 @@ func (c *cut) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, context.Canceled
 }
 
-// TestMembershipsResume breaks runs off at every request, goes on with what the
-// log knows, and holds the directory and the labels of both sessions to the
+// TestMembershipsResume breaks runs off at every request, in its quick form at
+// every third, goes on with what the log knows, and holds the directory and the labels of both sessions to the
 // model.
 func TestMembershipsResume(t *testing.T) {
-	for at := int64(1); at <= 40; at++ {
+	t.Parallel()
+	for at := int64(1); at <= 40; at += unlessLong[int64](3, 1) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("request %d, carried out %v", at, after), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { breakOff(t, at, after) })

@@ -12,6 +12,7 @@ import (
 // TestPaceOfImports runs whole imports, in virtual time, against directories
 // whose limits they do not know.
 func TestPaceOfImports(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		limit   string
 		rows    int

@@ -150,6 +150,7 @@ func TestRejectedChain(t *testing.T) {
 // TestReferencesInAnyOrder draws files in which anybody may manage anybody, and
 // runs them by as many workers as a test can bear.
 func TestReferencesInAnyOrder(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		n := rapid.IntRange(1, 60).Draw(rt, "people")
 		seed := rapid.Uint64().Draw(rt, "seed")
