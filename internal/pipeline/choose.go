@@ -245,8 +245,11 @@ func (im *Import) lookedAt() []string {
 	if len(paths) == 0 || im.Rules.NoPatch || im.Mapping.MayReplace() {
 		return nil
 	}
-	if im.DryRun && im.Profile.LeanPageSize == 0 { // a plan that has seen all can name what drifts, at no more requests
-		return nil
+	if im.DryRun { // a plan that has seen all can name what drifts, at no more requests
+		if im.Profile.LeanPageSize == 0 {
+			return nil
+		}
+		paths = append(paths, im.Profile.Cheap(Endpoint(im.Resource), im.Rules.Schema)...)
 	}
 	paths = append(paths, im.Mapping.Match(), "meta")
 	if im.Resource == "User" {

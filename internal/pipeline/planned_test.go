@@ -618,3 +618,25 @@ func TestDamagedLines(t *testing.T) {
 		}
 	}
 }
+
+// TestConflictNamesWhatNoRowSays: a plan that was made of a reading knows of all
+// that a page of full size shows, though the rows speak of a title alone.
+func TestConflictNamesWhatNoRowSays(t *testing.T) {
+	b := newBench(t, sandbox.Options{Dialect: "genesys"})
+	speak := b.dialect("genesys", nil)
+	b.run(b.prepare(staffed(3, "Agent", "Sales"), speak))
+	rows := "userName,title\np0@example.com,Lead\np1@example.com,Lead\np2@example.com,Lead\n"
+	im, recorded := b.prepare(rows, both(dryRun, speak, func(im *pipeline.Import) { im.Lookup = pipeline.LookupDirectory }))
+	b.run(im, recorded)
+	path := b.planned(recorded)
+	b.run(b.prepare("userName,displayName,enterprise:department\np0@example.com,Renamed,Sales\np2@example.com,P 2,Ops\n", speak))
+
+	im, recorded = b.apply(path, pipeline.ChangeSet{Drift: plan.DriftAny}, speak)
+	b.run(im, recorded)
+	want := map[string]string{"p0@example.com": "displayName has changed", "p1@example.com": "", "p2@example.com": "enterprise:department has changed"}
+	for _, r := range recorded.list {
+		if detail := want[r.Key]; !strings.HasPrefix(r.Detail, detail) || (r.Outcome == pipeline.Rejected) != (detail != "") {
+			t.Errorf("%s is %s: %q, want %q", r.Key, r.Outcome, r.Detail, detail)
+		}
+	}
+}

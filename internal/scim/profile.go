@@ -208,6 +208,26 @@ func (p Profile) secondary(e Endpoint) []string {
 	}
 }
 
+// Cheap lists the attributes of a schema that clients may write, and that a
+// listing may name without its pages becoming smaller.
+func (p Profile) Cheap(e Endpoint, schema *ResourceSchema) []string {
+	secondary := p.secondary(e)
+	var cheap []string
+	add := func(prefix string, attrs []Attribute) {
+		for i := range attrs {
+			name := prefix + attrs[i].Name
+			if attrs[i].Verifiable() && !attrs[i].ReadOnly() && !namesAttribute(secondary, name) {
+				cheap = append(cheap, name)
+			}
+		}
+	}
+	add("", schema.Core.Attributes)
+	for i := range schema.Extensions {
+		add(schema.Extensions[i].ID+":", schema.Extensions[i].Attributes)
+	}
+	return cheap
+}
+
 // trimmed tells whether the listing leaves all secondary attributes out.
 func (p Profile) trimmed(e Endpoint, attributes, excluded []string) bool {
 	secondary := p.secondary(e)

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,5 +162,27 @@ func TestRegions(t *testing.T) {
 		if _, err := Region(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want a hint at %s", name, err, want)
 		}
+	}
+}
+
+// TestCheap: what Genesys Cloud shows on pages of a hundred, and no more.
+func TestCheap(t *testing.T) {
+	p, err := ProfileByName("genesys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.Cheap(Users, p.Schema("User"))
+	want := []string{
+		"userName", "displayName", "title", "active", "phoneNumbers", "emails",
+		EnterpriseURN + ":division", EnterpriseURN + ":department", EnterpriseURN + ":manager",
+		EnterpriseURN + ":employeeNumber", EnterpriseURN + ":dateHire", GenesysURN + ":externalIds",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if size := p.PageSizeFor(Users, got, nil); size != p.LeanPageSize {
+		t.Errorf("pages of %d", size)
 	}
 }
