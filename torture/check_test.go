@@ -14,6 +14,7 @@ func check(ev *evidence) []string {
 	c := &checker{evidence: ev}
 	c.say(ev.seen...)
 	c.outcomes()
+	c.leavers()
 	c.totals()
 	c.truth()
 	c.finalState()
@@ -72,6 +73,27 @@ func (c *checker) outcome(want row) {
 	}
 }
 
+// leavers: everybody whom the input does not hold has one outcome, and nobody
+// else has.
+func (c *checker) leavers() {
+	listed := map[string]int{}
+	for _, r := range c.absent {
+		listed[r.key]++
+		if ids := c.after.ids["user "+r.key]; r.outcome != "deactivated" || !slices.Contains(ids, r.id) {
+			c.sayf("%s (%q), who is absent, is %s: %s", r.key, r.id, r.outcome, r.note)
+		}
+	}
+	for _, key := range c.job.leavers {
+		if listed[key] != 1 {
+			c.sayf("%s is absent, and %d times in absent.csv", key, listed[key])
+		}
+		delete(listed, key)
+	}
+	for key := range listed {
+		c.sayf("%s is in absent.csv, and not absent", key)
+	}
+}
+
 // totals: the summary says what the results say, and rows read are their sum.
 func (c *checker) totals() {
 	listed := map[string]int{"read": len(c.results)}
@@ -110,6 +132,9 @@ func (c *checker) truth() {
 			said[r.key] = s
 		}
 		s.add(r, c.byRow[r.line].outcome)
+	}
+	for _, key := range c.job.leavers {
+		said[key] = &claims{changed: 1}
 	}
 	did := map[string]*claims{}
 	for _, e := range c.audit {

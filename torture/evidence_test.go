@@ -24,6 +24,7 @@ type evidence struct {
 	audit         []event
 	served        int // times that the sandbox was killed: its last lines may be missing
 	results       []result
+	absent        []result // of absent.csv
 	summary       summary
 	log           *checkpoint
 	quiet         *effort // of a clean run of the same job; nil where that is not compared
@@ -36,7 +37,10 @@ type evidence struct {
 
 // read reads the files of the run. One that cannot be read is a violation.
 func (ev *evidence) read(run string) {
-	var problems [3]error
+	var problems [4]error
+	if ev.job.leavers != nil {
+		ev.absent, problems[3] = readResults(filepath.Join(run, "absent.csv"))
+	}
 	ev.results, problems[0] = readResults(filepath.Join(run, "results.csv"))
 	ev.summary, problems[1] = readSummary(filepath.Join(run, "summary.json"))
 	ev.log, problems[2] = readCheckpoint(run)
@@ -233,7 +237,8 @@ func (c *checkpoint) keyHash(key string) uint64 {
 func (c *checkpoint) ahead(audit []event) []string {
 	var found []string
 	for _, e := range audit {
-		if e.Kind == "commit" && e.Resource == "User" && !c.keys[c.keyHash(e.Key)] {
+		intended := c.keys[c.keyHash(e.Key)] || c.keys[c.keyHash(e.ID)] // by id: those whom the input does not hold
+		if e.Kind == "commit" && e.Resource == "User" && !intended {
 			found = append(found, fmt.Sprintf("the directory did a %s of %s, and the log has no intent of it", e.Op, e.Key))
 		}
 	}

@@ -29,6 +29,7 @@ type job struct {
 	after   map[string]person          // whom the directory holds afterwards, of those that the rows name
 	groups  map[string]map[string]bool // members afterwards, of the groups that the rows name
 	made    []string                   // groups that are there afterwards
+	leavers []string                   // whom the input does not hold, and who are turned inactive for it
 }
 
 // A row is a line of the input and its outcome in a clean run.
@@ -56,6 +57,7 @@ func scenarios() []scenario {
 		{name: "several rows a key", dialects: both, make: repeatedJob, never: []string{"late-visibility=100ms"}},
 		{name: "several rows a key, with managers", dialects: both, make: movedJob, never: []string{"late-visibility=100ms"}},
 		{name: "memberships", dialects: both, make: membersJob, people: members, seed: 20 * crews, members: alreadyIn},
+		{name: "leavers", dialects: both, make: leaversJob, people: mostOfThem},
 		{name: "apply", dialects: both, make: applyJob, people: mostOfThem},
 		{name: "groups", dialects: []string{"rfc"}, make: groupsJob, late: true},
 		{name: "create where keys are not unique", dialects: []string{"rfc"}, make: newcomersJob, faults: []string{"non-unique"}, late: true},
@@ -245,6 +247,35 @@ func deleteJob(n int, before *census) *job {
 		t.add(want, userName(i))
 	}
 	return t.job(map[string]person{}, "--op", "delete", "--yes", "--max-deletes", "100%")
+}
+
+// leaversJob turns everybody inactive whom the input does not hold.
+func leaversJob(n int, before *census) *job {
+	t, after := newTable("userName", "displayName", "title"), map[string]person{}
+	var leavers []string
+	for i := range n {
+		want, title := row{key: userName(i), outcome: "created"}, newTitle
+		made := person{displayName: fullName(i), title: newTitle, active: true}
+		if i%5 != 0 {
+			made = veteran(i)
+		}
+		switch i % 5 {
+		case 1, 2:
+			want.outcome, made.title = "updated", newTitle
+		case 3:
+			want.outcome, title = "unchanged", oldTitle
+		case 4:
+			made.active = false
+			leavers = append(leavers, userName(i))
+		}
+		after[userName(i)] = made
+		if made.active {
+			t.add(want, userName(i), fullName(i), title)
+		}
+	}
+	j := t.job(after, "--absent", "deactivate", "--yes", "--max-deletes", "100%")
+	j.leavers = leavers
+	return j
 }
 
 const managersMapping = `resource: User

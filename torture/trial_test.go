@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -334,12 +335,27 @@ func (t *trial) inspect() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	absent, err := os.ReadFile(filepath.Join(t.runDir(), "absent.csv"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	results = append(results, settledLines(absent)...)
 	t.seen = append(t.seen, log.ahead(audit)...)
 	t.seen = append(t.seen, log.unwritten(results)...)
 	if !log.finished {
 		t.doubts += log.inDoubt()
 	}
 	return nil
+}
+
+// settledLines are the lines of absent.csv of those who have an outcome.
+func settledLines(absent []byte) (settled []byte) {
+	for line := range bytes.Lines(absent) {
+		if !bytes.Contains(line, []byte(",pending,")) {
+			settled = append(settled, line...)
+		}
+	}
+	return settled
 }
 
 func (t *trial) audit() string { return filepath.Join(t.dir, "audit.jsonl") }
