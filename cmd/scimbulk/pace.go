@@ -94,18 +94,21 @@ func stateDir() string {
 	return filepath.Join(home, ".local", "state")
 }
 
-// notePaces writes what has been learned to the log now and then, until stop is
-// called, and then once more.
+// notePaces writes what has been learned to the log once there is something, and
+// then now and then, until stop is called, and once more then.
 func notePaces(log *journal.Log, client *scim.Client) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(notePaceEvery)
+		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
+		var noted time.Time
 		for {
 			select {
 			case <-tick.C:
-				noteLearned(log, client)
+				if time.Since(noted) >= notePaceEvery && noteLearned(log, client) {
+					noted = time.Now()
+				}
 			case <-done:
 				noteLearned(log, client)
 				return
@@ -115,8 +118,11 @@ func notePaces(log *journal.Log, client *scim.Client) (stop func()) {
 	return func() { close(done); <-ended }
 }
 
-func noteLearned(log *journal.Log, client *scim.Client) {
-	if known := client.Learned(); known.Known() {
+// noteLearned says whether there was something to note.
+func noteLearned(log *journal.Log, client *scim.Client) bool {
+	known := client.Learned()
+	if known.Known() {
 		_ = log.Note(notePace, known) // a log that fails is found out by what matters more
 	}
+	return known.Known()
 }
