@@ -27,7 +27,7 @@ type shard struct {
 // wanted is a key whose first row somebody asks for.
 type wanted struct {
 	hash uint64
-	line *int64
+	line *uint32
 }
 
 // chunkRows keeps the unused ends of the chunks of all shards below 1 MiB.
@@ -52,7 +52,7 @@ func (d *duplicates) add(key string, line int64) {
 
 // want asks find for the line of the first row with a key; line stays as it is
 // where there is none.
-func (d *duplicates) want(key string, line *int64) {
+func (d *duplicates) want(key string, line *uint32) {
 	s := d.shard(key)
 	s.wanted = append(s.wanted, wanted{maphash.String(d.seed, key), line})
 }
@@ -84,7 +84,7 @@ func (d *duplicates) findIn(s *shard, keys []keyAt) []keyAt {
 	for _, w := range s.wanted {
 		at, ok := slices.BinarySearchFunc(keys, w.hash, func(k keyAt, hash uint64) int { return cmp.Compare(k.hash, hash) })
 		if ok {
-			*w.line = int64(keys[at].line)
+			*w.line = keys[at].line
 		}
 	}
 	for start, i := 0, 1; i <= len(keys); i++ {

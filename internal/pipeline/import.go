@@ -232,6 +232,8 @@ func (r *run) atEnd(do func()) {
 
 func (r *run) tidyUp() {
 	r.imagined.discard()
+	r.seconds.texts.discard()
+	r.survey.references.discard()
 	for _, do := range r.ends {
 		do()
 	}

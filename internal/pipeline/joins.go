@@ -73,7 +73,11 @@ func (r *run) newJoinRun(ctx context.Context) (*joinRun, error) {
 		return nil, err
 	}
 	r.atEnd(func() { _ = j.spool.close() }) // nobody misses it
-	for id, name := range r.survey.references.named("Group") {
+	groups, err := r.survey.references.named("Group")
+	if err != nil {
+		return nil, err
+	}
+	for id, name := range groups {
 		j.add(id, name)
 	}
 	if r.Profile.HidesMembers {

@@ -53,14 +53,20 @@ func idsIn(v any) []string {
 	return nil
 }
 
-// nameOfID is what rows call the resource of an id, "" where none names it.
+// nameOfID is what rows call the resource of an id, "" where none names it. A
+// name that cannot be read is shown nowhere, and that is all.
 func (r *references) nameOfID(id string) string {
-	if r == nil {
+	if r == nil || r.ids == nil {
 		return ""
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.names[id]
+	at, known, err := r.ids.find(id)
+	if !known || err != nil {
+		return ""
+	}
+	name, _ := r.texts.text(r.list.at(uint32(at)).name)
+	return name
 }
 
 func managerPath() scim.Path { return scim.Path{URN: scim.EnterpriseURN, Attr: "manager"} }

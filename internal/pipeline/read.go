@@ -45,15 +45,20 @@ func (r *run) read(ctx context.Context) error {
 			t.begun, t.passed = reached[first] > 0, t.shared && reached[first] > row.Line
 		}
 		if t != nil && result == nil {
-			result = r.survey.references.rejection(t)
+			if result, err = r.survey.references.rejection(t); err != nil {
+				return err
+			}
 		}
 		done := r.done(row.Line)
 		if done || result != nil {
-			r.startReleased(ctx, &row)
+			if err := r.startReleased(ctx, &row); err != nil {
+				return err
+			}
 		}
 		if done {
 			continue
 		}
+		r.awaitRoom(ctx)
 		if err := r.dispatch(ctx, t, result); err != nil {
 			return err
 		}
@@ -63,8 +68,10 @@ func (r *run) read(ctx context.Context) error {
 
 // startReleased lets the rows go on that wait for one which no worker will
 // carry out. What an earlier session made of it, Resolve has seen.
-func (r *run) startReleased(ctx context.Context, row *rows.Row) {
-	r.release(ctx, r.survey.references.publish(row.Line, "", "is rejected"))
+func (r *run) startReleased(ctx context.Context, row *rows.Row) error {
+	released, err := r.survey.references.publish(row.Line, "", "is rejected")
+	r.release(ctx, released)
+	return err
 }
 
 func (r *run) closeQueues() {

@@ -3,10 +3,10 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"time"
-
-	"scimbulk/internal/scim"
 )
 
 // Resolve finds the ids of what the rows refer to, as far as the directory has
@@ -23,44 +23,64 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 	if named, _ := im.Mapping.Memberships(); named && !im.Profile.Patch {
 		return fmt.Errorf("%s has no PATCH, by which alone people can be put into groups one by one", im.Profile.Title)
 	}
-	groups := map[refName][]*reference{}
-	for key, e := range refs.byName {
-		kind := refName{resource: key.resource, by: key.by}
-		groups[kind] = append(groups[kind], e)
-	}
-	for kind, entries := range groups {
-		if err := im.resolveKind(ctx, kind, entries, refs.attrs[kind]); err != nil {
+	for kind := range refs.kinds {
+		if err := im.resolveKind(ctx, refs, kind, (*reference).open); err != nil {
 			return err
 		}
-		if err := im.resolveMade(ctx, kind, entries, refs.attrs[kind]); err != nil {
+		if err := im.resolveMade(ctx, refs, kind); err != nil {
 			return err
 		}
 	}
 	if im.OnDuplicate == DuplicateRejectAll {
 		refs.rejectTwins(s.duplicates)
 	}
-	refs.rejectDependents()
-	for _, e := range refs.byName {
+	if err := refs.rejectDependents(); err != nil {
+		return err
+	}
+	if err := refs.settleKnown(im.DryRun); err != nil {
+		return err
+	}
+	s.Dependents = int64(len(refs.rejected))
+	var err error
+	s.Unresolved, err = refs.unresolved(s)
+	return err
+}
+
+// settleKnown notes what is known before the first write. A dry run will ask for
+// the names of ids.
+func (r *references) settleKnown(dryRun bool) error {
+	if dryRun {
+		r.ids = newIDIndex(func(number int64) (string, error) { return r.texts.text(r.list.at(uint32(number)).what) })
+	}
+	for number, e := range r.list.all() {
 		e.known = !e.open()
-		refs.open = refs.open || !e.known
-		if e.id != "" {
-			refs.names[e.id] = e.name
+		r.open = r.open || !e.known
+		if e.state != refThere || r.ids == nil {
+			continue
+		}
+		id, err := r.texts.text(e.what)
+		if err != nil {
+			return err
+		}
+		if err := r.noteID(number, id); err != nil {
+			return err
 		}
 	}
-	s.Unresolved = refs.unresolved(s)
-	s.Dependents = int64(len(refs.rejected))
 	return nil
 }
 
 // resolveMade looks again, for as long as a look-up may lag behind a write, for
 // resources that an earlier session has made and that do not show yet: the rows
 // that refer to them would do without.
-func (im *Import) resolveMade(ctx context.Context, kind refName, entries []*reference, leaf *scim.Attribute) error {
+func (im *Import) resolveMade(ctx context.Context, refs *references, kind int) error {
+	if im.State == nil {
+		return nil
+	}
+	unseen := func(e *reference) bool { return e.open() && im.made(int64(e.row)) }
 	until := time.Now().Add(im.Settle)
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
-		unseen := slices.DeleteFunc(slices.Clone(entries), func(e *reference) bool { return !e.open() || !im.made(e.row) })
 		left := time.Until(until)
-		if len(unseen) == 0 || left <= 0 {
+		if left <= 0 || !refs.some(kind, unseen) {
 			return nil
 		}
 		timer := time.NewTimer(min(pause, left))
@@ -70,10 +90,19 @@ func (im *Import) resolveMade(ctx context.Context, kind refName, entries []*refe
 			timer.Stop()
 			return ctx.Err()
 		}
-		if err := im.resolveKind(ctx, kind, unseen, leaf); err != nil {
+		if err := im.resolveKind(ctx, refs, kind, unseen); err != nil {
 			return err
 		}
 	}
+}
+
+func (r *references) some(kind int, are func(*reference) bool) bool {
+	for _, e := range r.list.all() {
+		if int(e.kind) == kind && are(e) {
+			return true
+		}
+	}
+	return false
 }
 
 // made says whether an earlier session has left the resource of a row behind.
@@ -88,48 +117,150 @@ func (im *Import) made(line int64) bool {
 
 // rejectTwins rejects the rows that share a key, none of which counts.
 func (r *references) rejectTwins(d *duplicates) {
-	for line := range r.byRow {
-		if first, _ := d.span(line); first > 0 {
-			for _, e := range r.byRow[line] {
-				e.row = 0
-			}
+	for _, e := range r.list.all() {
+		if first, _ := d.span(int64(e.row)); first > 0 {
+			e.row = 0
 		}
 	}
+	r.settlePlaces()
 }
 
 // unresolved lists what names nothing, in the order of its names.
-func (r *references) unresolved(s *Survey) []string {
+func (r *references) unresolved(s *Survey) ([]string, error) {
 	var list []string
-	for _, e := range r.byName {
-		if e.id == "" && e.row == 0 {
-			if e.resource == "Group" && r.resource != e.resource {
-				s.MissingGroups++
-				list = append(list, fmt.Sprintf("group %q", e.name))
-				continue
-			}
-			list = append(list, fmt.Sprintf("%s %q", e.column, e.name))
+	for _, e := range r.list.all() {
+		if e.state == refThere || e.row > 0 {
+			continue
 		}
+		called, err := r.called(e)
+		if err != nil {
+			return nil, err
+		}
+		if r.kindAt(e).resource == "Group" && r.resource != "Group" {
+			s.MissingGroups++
+			called = "group " + strings.TrimPrefix(called, r.columns[e.column]+" ")
+		}
+		list = append(list, called)
 	}
 	slices.Sort(list)
-	return list
+	return list, nil
 }
 
-// resolveKind finds resources that are named by one of their attributes.
-func (im *Import) resolveKind(ctx context.Context, kind refName, entries []*reference, leaf *scim.Attribute) error {
-	list := make([]*sought, len(entries))
-	for i, e := range entries {
-		list[i] = &sought{name: e.name, fold: e.fold}
-	}
-	if err := im.seek(ctx, kind.resource, kind.by, leaf, list); err != nil {
+// resolveKind finds the resources of a kind that are wanted.
+func (im *Import) resolveKind(ctx context.Context, refs *references, kind int, wanted func(*reference) bool) error {
+	of := refs.kinds[kind]
+	k, err := im.newSeeker(of.resource, of.by, of.leaf)
+	if err != nil {
 		return err
 	}
-	for i, e := range entries {
-		switch s := list[i]; {
-		case s.hits == 1:
-			e.id = s.found
-		case s.hits > 1:
-			e.absent = fmt.Sprintf("%s %q: %v", e.column, e.name, &ambiguousError{kind.by, s.hits})
+	search := &refSearch{references: refs, seeker: k, kind: kind}
+	if err := k.seek(ctx, search.begin(wanted), search.lookUp, search.read); err != nil {
+		return err
+	}
+	return search.end()
+}
+
+// refSearch looks for the references of a kind in the directory.
+type refSearch struct {
+	*references
+	*seeker
+	kind int
+}
+
+// begin marks what is looked for, and counts it.
+func (x *refSearch) begin(wanted func(*reference) bool) (n int) {
+	for _, e := range x.references.list.all() {
+		if e.sought = int(e.kind) == x.kind && wanted(e); e.sought {
+			n++
 		}
+	}
+	return n
+}
+
+// partSize is how many references are looked up in one go.
+const partSize = 1000
+
+// lookUp asks for them one by one.
+func (x *refSearch) lookUp(ctx context.Context) error {
+	var part []*reference
+	for _, e := range x.references.list.all() {
+		if !e.sought {
+			continue
+		}
+		if part = append(part, e); len(part) < partSize {
+			continue
+		}
+		if err := x.lookUpPart(ctx, part); err != nil {
+			return err
+		}
+		part = part[:0]
+	}
+	return x.lookUpPart(ctx, part)
+}
+
+func (x *refSearch) lookUpPart(ctx context.Context, part []*reference) error {
+	list := make([]*sought, len(part))
+	for i, e := range part {
+		name, err := x.texts.text(e.name)
+		if err != nil {
+			return err
+		}
+		list[i] = &sought{name: name}
+	}
+	if err := x.seeker.lookUp(ctx, list); err != nil {
+		return err
+	}
+	for i, e := range part {
+		if err := x.hit(e, list[i].found, list[i].hits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read finds them in a reading of the directory.
+func (x *refSearch) read(ctx context.Context) error {
+	for _, e := range x.references.list.all() {
+		if e.sought {
+			e.hits = 0
+		}
+	}
+	return x.seeker.read(ctx, func(id, name string) error {
+		e, err := x.find(x.kind, name)
+		if e == nil || err != nil || !e.sought || name == "" {
+			return err
+		}
+		return x.hit(e, id, int(e.hits)+1)
+	})
+}
+
+// hit notes how many resources have the name of a reference.
+func (x *refSearch) hit(e *reference, id string, hits int) (err error) {
+	e.hits = uint16(min(hits, math.MaxUint16))
+	if hits == 1 {
+		e.what, err = x.texts.add(id)
+	}
+	return err
+}
+
+// end takes over what was found.
+func (x *refSearch) end() error {
+	for _, e := range x.references.list.all() {
+		switch {
+		case !e.sought:
+		case e.hits == 1:
+			e.state = refThere
+		case e.hits > 1:
+			called, err := x.called(e)
+			if err != nil {
+				return err
+			}
+			why := fmt.Sprintf("%s: %v", called, &ambiguousError{x.by, int(e.hits)})
+			if err := x.settle(e, refAbsent, why); err != nil {
+				return err
+			}
+		}
+		e.sought = false
 	}
 	return nil
 }

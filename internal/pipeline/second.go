@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/errgroup"
 
 	"scimbulk/internal/plan"
@@ -17,38 +19,108 @@ import (
 // carried out in two steps: first without the reference, then, when all rows
 // have had their first step, with it. It has its one outcome after the second.
 
-// seconds holds the rows that wait for their second step: what came of the
-// first, by line. The rows themselves are read again.
+// seconds holds what came of the first steps of the rows that wait for their
+// second one: on disk, and in memory where, eight bytes a row of the input. The
+// rows themselves are read again.
 type seconds struct {
-	mu    sync.Mutex
-	first map[int64]*Result
+	mu     sync.Mutex
+	texts  textSpool
+	places [][]int64 // by the number of the row, in pages; 0 where nothing waits
+	n      int64
+}
+
+// secondsPage is how many rows a page of places is for.
+const secondsPage = 1024
+
+// firstStep is a result as it waits for the second step of its row.
+type firstStep struct {
+	Result    Result
+	Step      int
+	Promised  string
+	TurnedOff bool
+	After     jsontext.Value
 }
 
 // defers keeps the result of a first step back if there is a second to come. It
 // tells the collector, who shows rows in order, not to wait for it.
-func (s *seconds) defers(w *row, result *Result) bool {
+func (s *seconds) defers(w *row, result *Result) (bool, error) {
 	if !w.binding.deferred || w.task.first != nil || publicID(result) == "" {
-		return false
+		return false, nil
 	}
-	kept := *result
-	kept.Row, kept.step = nil, w.step
-	// Nobody will look at the change, and there may be many.
-	kept.Change, kept.Seen = plan.Change{Action: result.Change.Action, ID: result.ID}, nil
-	if w.DryRun && w.lacksPatch() { // the second step will send all of it again
-		kept.Change.After = result.Change.After
+	text, err := w.firstStep(result)
+	if err != nil {
+		return false, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.first == nil {
-		s.first = map[int64]*Result{}
+	if err := s.put(w.row.Number, text); err != nil {
+		return false, fmt.Errorf("keeping what became of line %d until its second step: %w", w.row.Line, err)
 	}
-	s.first[w.row.Line] = &kept
 	if w.DryRun {
 		early := *result
 		early.postponed = true
 		w.results <- &early
 	}
-	return true
+	return true, nil
+}
+
+// firstStep is what the second step of a row has to know of the first. Nobody
+// will look at the change itself.
+func (w *row) firstStep(result *Result) (string, error) {
+	kept := firstStep{Result: *result, Step: w.step, Promised: result.promised, TurnedOff: result.turnedOff}
+	kept.Result.Row, kept.Result.Seen = nil, nil
+	kept.Result.Change = plan.Change{Action: result.Change.Action, ID: result.ID}
+	if w.DryRun && w.lacksPatch() && result.Change.After != nil { // the second step will send all of it again
+		after, err := scim.Encode(result.Change.After)
+		if err != nil {
+			return "", err
+		}
+		kept.After = after
+	}
+	text, err := json.Marshal(kept, json.OmitZeroStructFields(true), jsontext.AllowInvalidUTF8(true))
+	return string(text), err
+}
+
+func (s *seconds) put(number int64, text string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, err := s.texts.add(text)
+	if err != nil {
+		return err
+	}
+	page := int(number / secondsPage)
+	for len(s.places) <= page {
+		s.places = append(s.places, nil)
+	}
+	if s.places[page] == nil {
+		s.places[page] = make([]int64, secondsPage)
+	}
+	s.places[page][number%secondsPage] = at + 1
+	s.n++
+	return nil
+}
+
+// of is what the first step of a row came to, nil where no second one is to
+// come.
+func (s *seconds) of(number int64) (*Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	page := int(number / secondsPage)
+	if page >= len(s.places) || s.places[page] == nil || s.places[page][number%secondsPage] == 0 {
+		return nil, nil
+	}
+	text, err := s.texts.text(s.places[page][number%secondsPage] - 1)
+	if err != nil {
+		return nil, err
+	}
+	var kept firstStep
+	if err := json.Unmarshal([]byte(text), &kept, jsontext.AllowInvalidUTF8(true)); err != nil {
+		return nil, err
+	}
+	result := &kept.Result
+	result.step, result.promised, result.turnedOff = kept.Step, kept.Promised, kept.TurnedOff
+	if kept.After != nil {
+		result.Change.After, err = scim.DecodeObject(kept.After)
+	}
+	return result, err
 }
 
 // publicID is the id under which others may refer to what a row has made, ""
@@ -71,7 +143,7 @@ func (r *run) secondPass(ctx context.Context) error {
 	if err := r.workOffHeld(ctx); err != nil {
 		return err
 	}
-	if len(r.seconds.first) == 0 {
+	if r.seconds.n == 0 {
 		return nil
 	}
 	return r.spread(ctx, r.readSeconds, r.start)
@@ -115,7 +187,10 @@ func (r *run) readSeconds(ctx context.Context, queue chan<- *task) error {
 		if err != nil {
 			return err
 		}
-		first := r.seconds.first[row.Line]
+		first, err := r.seconds.of(row.Number)
+		if err != nil {
+			return fmt.Errorf("reading what became of line %d: %w", row.Line, err)
+		}
 		if first == nil || r.take.Err() != nil {
 			continue
 		}

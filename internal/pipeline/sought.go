@@ -28,29 +28,43 @@ type sought struct {
 // that takes fewer requests or a look-up cannot be trusted. leaf describes the
 // attribute that the names are values of.
 func (im *Import) seek(ctx context.Context, resource, by string, leaf *scim.Attribute, list []*sought) error {
-	if len(list) == 0 {
-		return nil
-	}
-	path, err := scim.ParsePath(by)
+	k, err := im.newSeeker(resource, by, leaf)
 	if err != nil {
 		return err
 	}
-	k := &seeker{Import: im, endpoint: Endpoint(resource), target: &scim.Target{Path: path, Attr: leaf}, list: list}
-	if err := k.seek(ctx); err != nil {
-		return fmt.Errorf("looking up the %s that rows name by %s: %w", k.endpoint, by, err)
-	}
-	return nil
+	lookUp := func(ctx context.Context) error { return k.lookUp(ctx, list) }
+	read := func(ctx context.Context) error { return k.readFor(ctx, list) }
+	return k.seek(ctx, len(list), lookUp, read)
 }
 
 // seeker is a search under way.
 type seeker struct {
 	*Import
+	by       string
 	endpoint scim.Endpoint
 	target   *scim.Target
-	list     []*sought
 }
 
-func (k *seeker) seek(ctx context.Context) error {
+func (im *Import) newSeeker(resource, by string, leaf *scim.Attribute) (*seeker, error) {
+	path, err := scim.ParsePath(by)
+	if err != nil {
+		return nil, err
+	}
+	return &seeker{Import: im, by: by, endpoint: Endpoint(resource), target: &scim.Target{Path: path, Attr: leaf}}, nil
+}
+
+// seek looks for n resources in one of two ways.
+func (k *seeker) seek(ctx context.Context, n int, lookUp, read func(context.Context) error) error {
+	if n == 0 {
+		return nil
+	}
+	if err := k.choose(ctx, n, lookUp, read); err != nil {
+		return fmt.Errorf("looking up the %s that rows name by %s: %w", k.endpoint, k.by, err)
+	}
+	return nil
+}
+
+func (k *seeker) choose(ctx context.Context, n int, lookUp, read func(context.Context) error) error {
 	q := scim.ListOptions{Attributes: []string{k.target.Path.String()}, Count: 1}
 	page, err := k.Client.List(ctx, k.endpoint, q)
 	if err != nil {
@@ -64,21 +78,21 @@ func (k *seeker) seek(ctx context.Context) error {
 	if apart {
 		pages *= 2 // nobody knows how many inactive people there are
 	}
-	if page.HasTotal && pages < len(k.list) {
-		return k.read(ctx)
+	if page.HasTotal && pages < n {
+		return read(ctx)
 	}
-	err = k.lookUp(ctx)
+	err = lookUp(ctx)
 	var filter *filterError
 	if errors.As(err, &filter) {
-		return k.read(ctx)
+		return read(ctx)
 	}
 	return err
 }
 
-// read reads the whole directory, its keys alone.
-func (k *seeker) read(ctx context.Context) error {
-	byName, byID := make(map[string]*sought, len(k.list)), map[string]*sought{}
-	for _, s := range k.list {
+// readFor looks for resources in a reading of the directory.
+func (k *seeker) readFor(ctx context.Context, list []*sought) error {
+	byName, byID := make(map[string]*sought, len(list)), map[string]*sought{}
+	for _, s := range list {
 		s.found, s.hits, s.there = "", 0, false
 		if s.name != "" {
 			s.sameName, byName[s.fold] = byName[s.fold], s
@@ -87,6 +101,19 @@ func (k *seeker) read(ctx context.Context) error {
 			s.sameID, byID[s.id] = byID[s.id], s
 		}
 	}
+	return k.read(ctx, func(id, name string) error {
+		for s := byID[id]; s != nil; s = s.sameID {
+			s.there = true
+		}
+		for s := byName[mapping.Fold(k.target.Leaf(), name)]; s != nil; s = s.sameName {
+			s.hit(id)
+		}
+		return nil
+	})
+}
+
+// read reads the whole directory, its keys alone. visit gets them one by one.
+func (k *seeker) read(ctx context.Context, visit func(id, name string) error) error {
 	export := &Export{
 		Client: k.Client, Profile: k.Profile, Endpoint: k.endpoint, Inactive: InactiveInclude,
 		Attributes: []string{k.target.Path.String()}, Workers: k.Workers, Meter: &Meter{},
@@ -96,14 +123,8 @@ func (k *seeker) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for s := byID[r.ID]; s != nil; s = s.sameID {
-			s.there = true
-		}
 		name, _ := valueAt(object, k.target.Path).(string)
-		for s := byName[mapping.Fold(k.target.Leaf(), name)]; s != nil; s = s.sameName {
-			s.hit(r.ID)
-		}
-		return nil
+		return visit(r.ID, name)
 	})
 	if err == nil && !listing.Whole() {
 		err = &IncompleteError{Gaps: listing.Gaps}
@@ -120,11 +141,11 @@ func (s *sought) hit(id string) {
 }
 
 // lookUp asks for each resource.
-func (k *seeker) lookUp(ctx context.Context) error {
+func (k *seeker) lookUp(ctx context.Context, list []*sought) error {
 	each := &lookupEach{client: k.Client, endpoint: k.endpoint, target: k.target}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, k.Workers))
-	for _, s := range k.list {
+	for _, s := range list {
 		g.Go(func() error {
 			if err := s.lookUpName(ctx, each); err != nil {
 				return err

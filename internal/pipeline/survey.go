@@ -47,7 +47,7 @@ type Survey struct {
 }
 
 // Survey reads the whole input through the mapping. It holds 12 bytes a row,
-// and what rows refer to.
+// and some 60 for each resource that rows refer to.
 func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 	in, err := im.Open()
 	if err != nil {
@@ -67,7 +67,9 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 			return nil, err
 		}
 		t, fault := im.translate(mapper, &row)
-		s.add(t, fault)
+		if err := s.add(t, fault); err != nil {
+			return nil, err
+		}
 		s.lastLine = max(s.lastLine, row.Line)
 		if s.held != nil {
 			im.hold(s, t, fault)
@@ -81,7 +83,9 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 		s.held.settle()
 	}
 	if s.references != nil {
-		s.references.place(s.duplicates, im.Mapping.Resource(), im.Mapping.Match())
+		if err := s.references.place(s.duplicates, im.Mapping.Resource(), im.Mapping.Match()); err != nil {
+			return nil, err
+		}
 	}
 	s.duplicates.find()
 	debug.FreeOSMemory() // the index is gone, and the run need not grow into its place
@@ -95,21 +99,22 @@ func (im *Import) Survey(ctx context.Context) (*Survey, error) {
 	return s, ctx.Err()
 }
 
-func (s *Survey) add(t *task, fault *Result) {
+func (s *Survey) add(t *task, fault *Result) error {
 	s.Rows++
 	if fault != nil {
 		s.Faulty++
-		return
+		return nil
 	}
 	s.duplicates.add(t.record.KeyFold, t.row.Line)
 	s.bonds.want(t)
 	s.sample.add(t.row.Number, t.record.Key)
-	if s.references != nil {
-		s.references.collect(t)
-	}
 	if removes(t) {
 		s.Removals++
 	}
+	if s.references == nil {
+		return nil
+	}
+	return s.references.collect(t)
 }
 
 // task is a row on its way to a worker.

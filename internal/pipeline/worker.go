@@ -67,7 +67,11 @@ func (r *run) start(ctx context.Context, t *task) {
 	w := newRow(r, t)
 	if refs := r.survey.references; refs != nil {
 		var waiting bool
-		if w.binding, waiting = refs.bind(t, t.first != nil); waiting {
+		var err error
+		if w.binding, waiting, err = refs.bind(t, t.first != nil); err != nil {
+			r.stop(fmt.Errorf("line %d: reading what it refers to: %w", t.row.Line, err))
+		}
+		if waiting || err != nil {
 			return
 		}
 	}
@@ -80,6 +84,7 @@ func (r *run) finish(ctx context.Context, w *row) {
 	result, err := w.carryOut(ctx)
 	switch {
 	case errors.Is(err, errParked):
+		r.survey.references.ease()
 		return
 	case err != nil:
 		r.stop(err)
@@ -94,11 +99,27 @@ func (r *run) finish(ctx context.Context, w *row) {
 	w.complete(result)
 	r.countReject(result)
 	w.sayWhatIsMissing(result)
-	released := r.survey.references.publish(w.row.Line, publicID(result), string(result.Outcome))
-	if !r.seconds.defers(w, result) {
+	if err := r.handOn(ctx, w, result); err != nil {
+		r.stop(err)
+	}
+}
+
+// handOn delivers the result of a row, unless a second step is to come, and
+// starts the rows that have waited for it.
+func (r *run) handOn(ctx context.Context, w *row, result *Result) error {
+	released, err := r.survey.references.publish(w.row.Line, publicID(result), string(result.Outcome))
+	if err != nil {
+		return err
+	}
+	deferred, err := r.seconds.defers(w, result)
+	if err != nil {
+		return err
+	}
+	if !deferred {
 		r.deliver(ctx, w, result)
 	}
 	r.release(ctx, released)
+	return nil
 }
 
 // watch stops a run whose directory fails row after row: what cannot be served
