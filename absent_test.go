@@ -13,7 +13,7 @@ import (
 // its file does not hold, and its resumptions: each of them is turned inactive
 // once, and the list is the one that was made before the first write.
 func TestAbsentKilledAndResumed(t *testing.T) {
-	const n, held, kills, between = 800, 20, 3, 120
+	const n, held, kills, between = 400, 20, 3, 50
 	for _, c := range []struct {
 		name  string
 		fault []string

@@ -9,7 +9,7 @@ import (
 // TestAppliedKilledAndUndone kills an apply and its resumptions without warning,
 // and then takes the run back: the directory is as it was before the plan.
 func TestAppliedKilledAndUndone(t *testing.T) {
-	const n, kills, rowsBetween = 800, 3, 120
+	const n, kills, rowsBetween = 400, 3, 50
 	for _, c := range []struct {
 		name  string
 		fault []string
@@ -20,7 +20,7 @@ func TestAppliedKilledAndUndone(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			s := serveSandbox(t, append([]string{"--data", filepath.Join(dir, "directory"), "--latency", "5ms"}, c.fault...)...)
+			s := serveSandbox(t, append([]string{"--data", filepath.Join(dir, "directory"), "--latency", "5ms", "--fault", "bulk-max-operations=25"}, c.fault...)...)
 			input, run := crowd(t, dir, s, n), filepath.Join(dir, "run")
 			before := titlesIn(t, dir, s, "before.jsonl")
 			wants(t, 0, dir, "plan", input, "--url", s.url, "--out", "plan.jsonl", "--quiet")

@@ -32,7 +32,7 @@ func newTeams(t *testing.T, dir string, n int) (people, mapping string, in map[s
 // TestJoiningKilledAndResumed kills an import whose people join groups: while
 // they are created, and then after every few memberships.
 func TestJoiningKilledAndResumed(t *testing.T) {
-	const n = 300
+	const n = 180
 	for _, c := range []struct {
 		name  string
 		fault []string
@@ -43,7 +43,7 @@ func TestJoiningKilledAndResumed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			s := serveSandbox(t, append([]string{"--data", filepath.Join(dir, "directory"), "--latency", "5ms"}, c.fault...)...)
+			s := serveSandbox(t, append([]string{"--data", filepath.Join(dir, "directory"), "--latency", "5ms", "--fault", "bulk-max-operations=25"}, c.fault...)...)
 			var teams strings.Builder
 			teams.WriteString("displayName\n")
 			for i := range 15 {
@@ -58,7 +58,7 @@ func TestJoiningKilledAndResumed(t *testing.T) {
 			for _, at := range []struct {
 				what  string
 				count int
-			}{{created, 15 + 100}, {patched, 1}, {patched, 5}, {patched, 9}} {
+			}{{created, 15 + 60}, {patched, 1}, {patched, 5}, {patched, 9}} {
 				p.until(t, fmt.Sprintf("%d times %s", at.count, at.what), func() bool { return s.audited(at.what) >= at.count })
 				if err := p.Process.Kill(); err != nil {
 					t.Fatal(err)

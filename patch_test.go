@@ -10,9 +10,10 @@ import (
 // TestPatchKilledAndResumed kills a patch, and its resumptions: everybody whom
 // the filter has selected is changed once, and nobody else is.
 func TestPatchKilledAndResumed(t *testing.T) {
-	const n, kills, between = 900, 3, 100
+	const n, kills, between = 450, 3, 50
+	t.Parallel()
 	dir := t.TempDir()
-	s := serveSandbox(t, "--latency", "5ms", "--fault", "reset-after-commit=0.02")
+	s := serveSandbox(t, "--latency", "5ms", "--fault", "bulk-max-operations=25", "--fault", "reset-after-commit=0.02")
 	var all strings.Builder
 	fmt.Fprintln(&all, "userName,displayName,title")
 	for i := range n {
