@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	exportRuns  = flag.Int("export-runs", 4, "randomised exports of each scenario")
+	exportRuns  = flag.Int("export-runs", unlessLong(2, 20), "randomised exports of each scenario")
 	exportTotal = flag.Int("export-total", 0, "randomised exports in all, in place of -export-runs")
 	exportSeed  = flag.Uint64("export-seed", 1, "seed of the first of them")
 	exportTable = flag.String("export-table", "", "write the table of scenarios into this page, between its marks")
@@ -89,6 +89,7 @@ type churn struct{ leave, come, swap, edit float64 }
 //
 // The table in docs/export.md is what make torture-export writes.
 func TestNoExportIsFalselyProven(t *testing.T) {
+	t.Parallel()
 	var table []tally
 	runs := max(*exportRuns, (*exportTotal+len(tortures)-1)/len(tortures))
 	for i, tc := range tortures {
