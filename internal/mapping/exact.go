@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -171,6 +172,8 @@ func cellText(v any) string {
 		return v
 	case scim.Number:
 		return string(v)
+	case bool:
+		return strconv.FormatBool(v)
 	}
 	return plainJSON(v)
 }

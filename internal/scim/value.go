@@ -159,7 +159,7 @@ func Clone(v any) any {
 // it was written: numbers keep their digits and members their order. An object
 // that is on one line already is not copied.
 func OneLine(raw []byte) ([]byte, error) {
-	if !bytes.ContainsAny(raw, "\r\n") && jsontext.Value(raw).Kind() == '{' {
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 && jsontext.Value(raw).Kind() == '{' {
 		return raw, nil
 	}
 	v := jsontext.Value(bytes.Clone(raw))
