@@ -238,6 +238,7 @@ func drive(t *testing.T, c *Client, workers int, d time.Duration) {
 
 // TestPaceAgainstLimits runs sixteen workers for ten minutes of virtual time.
 func TestPaceAgainstLimits(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		server        *limited
 		rate          float64
@@ -254,7 +255,7 @@ func TestPaceAgainstLimits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tc.server.start = time.Now()
 				c := memoryClient(t, tc.server, func(o *Options) { o.Rate = tc.rate })
-				const run = 10 * time.Minute
+				const run = 5 * time.Minute
 				drive(t, c, 16, run)
 				permitted := tc.rate * run.Seconds()
 				if permitted == 0 {

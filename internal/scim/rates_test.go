@@ -89,9 +89,10 @@ func (g simGroup) results(t *testing.T, seed uint64, cases int, d time.Duration)
 // TestRates runs one case of each kind for a short while. Its bounds are far
 // from the targets: they find what has gone wrong, not what has got worse.
 func TestRates(t *testing.T) {
+	t.Parallel()
 	for _, g := range simGroups() {
 		t.Run(g.name, func(t *testing.T) {
-			for _, r := range g.results(t, tuningSeed, 1, 10*time.Minute) {
+			for _, r := range g.results(t, tuningSeed, 1, 5*time.Minute) {
 				if r.good < g.loose.good || r.good > 1.01 || r.refused > g.loose.refused {
 					t.Errorf("want at least %.0f %% and at most %.1f %% 429s: %v", 100*g.loose.good, 100*g.loose.refused, r)
 				}
