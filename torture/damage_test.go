@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-var cuts = flag.Int("cuts", 8, "places at which the log is cut, and as many bits that are flipped; 0 is every byte of the last record")
+var cuts = flag.Int("cuts", 4, "places at which the log is cut, and as many bits that are flipped; 0 is every byte of the last record")
 
 // TestDamagedLog cuts the checkpoint log at the bytes of its last record, and
 // flips its bits. What a crash can leave behind is cut off and gone on with;
