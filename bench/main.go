@@ -60,6 +60,7 @@ type bench struct {
 	folder string // for everything that is made on the way
 	sizes
 	short bool
+	rates string // a table of rates that was made before
 	// failed are the ratios that are out of the bounds of CI.
 	failed []string
 }
@@ -72,10 +73,11 @@ func main() {
 	out := flag.String("out", "", "write the results to this file too")
 	only := flag.String("only", "", "measure these parts alone, separated by commas")
 	quick := flag.Bool("short", false, "small sizes, and fail on ratios far outside the noise")
+	rates := flag.String("rates", "", "take the table of rates from this file, instead of six minutes of virtual time")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(run(ctx, *binary, *out, *only, *quick))
+	exit((&bench{sizes: full(), short: *quick, rates: *rates}).all(ctx, *binary, *out, *only))
 }
 
 func exit(err error) {
@@ -86,9 +88,8 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-func run(ctx context.Context, binary, out, only string, quick bool) (err error) {
-	b := &bench{sizes: full(), short: quick}
-	if quick {
+func (b *bench) all(ctx context.Context, binary, out, only string) (err error) {
+	if b.short {
 		b.sizes = short()
 	}
 	if b.binary, err = filepath.Abs(binary); err != nil {

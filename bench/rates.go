@@ -17,6 +17,9 @@ func rateTable(ctx context.Context, b *bench) (*section, error) {
 	if b.short {
 		return nil, nil // go test draws a dozen of them
 	}
+	if b.rates != "" {
+		return ratesSection(b.rates)
+	}
 	here, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -26,7 +29,11 @@ func rateTable(ctx context.Context, b *bench) (*section, error) {
 	if _, err := b.run(ctx, nil, "go", args...); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(out)
+	return ratesSection(out)
+}
+
+func ratesSection(path string) (*section, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
