@@ -19,12 +19,12 @@ func TestPaceOfImports(t *testing.T) {
 		longest time.Duration // without the limit's burst it is rows over rate
 		most    int64         // 429s
 	}{
-		"bucket":              {"300/1m:bucket=20", 1500, 320 * time.Second, 45},
-		"fast bucket":         {"20/1s:bucket=40", 3000, 170 * time.Second, 45},
-		"window of a minute":  {"300/1m:window", 1500, 330 * time.Second, 45},
-		"window of ten":       {"100/10s:window", 2000, 240 * time.Second, 45},
-		"window of a second":  {"10/1s:window", 1500, 220 * time.Second, 45},
-		"window, quota at it": {"300/30s:window", 3000, 330 * time.Second, 20},
+		"bucket":              {"300/1m:bucket=20", 750, 160 * time.Second, 25},
+		"fast bucket":         {"20/1s:bucket=40", 1500, 85 * time.Second, 25},
+		"window of a minute":  {"300/1m:window", 750, 165 * time.Second, 25},
+		"window of ten":       {"100/10s:window", 1000, 120 * time.Second, 25},
+		"window of a second":  {"10/1s:window", 750, 110 * time.Second, 25},
+		"window, quota at it": {"300/30s:window", 1500, 165 * time.Second, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
