@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,6 +133,9 @@ const keyedQueue = 64
 func (im *Import) Run(take, ctx context.Context, s *Survey) (*Totals, error) {
 	r := im.newRun(take, s)
 	defer r.end()
+	if s.references.many() {
+		defer debug.SetGCPercent(debug.SetGCPercent(refsGCPercent))
+	}
 	err := r.prepare(ctx)
 	if err != nil {
 		r.totals.Cause = err

@@ -130,6 +130,16 @@ func (r *references) kindOf(resource, by string) int {
 
 func (r *references) kindAt(e *reference) *refKind { return &r.kinds[e.kind] }
 
+// refsGCPercent keeps garbage below half of the heap where references are many:
+// they have no pointers, so that collecting more often costs little.
+const refsGCPercent = 50
+
+// many says whether references make up much of what a run holds.
+func (r *references) many() bool {
+	const many = 50_000
+	return r != nil && r.list.n > many
+}
+
 // discard lets go of what lies on disk.
 func (r *references) discard() {
 	if r != nil {
