@@ -39,6 +39,8 @@ const (
 	// roundedDown is added to the reset of a server that has been seen to name
 	// whole seconds that were too few.
 	roundedDown = 1100 * time.Millisecond
+	// scarce is the share that is taken of what is given back while none is left.
+	scarce = 0.8
 )
 
 func newAllowance(limit int) *allowance { return &allowance{limit: limit, slack: arrival} }
@@ -101,13 +103,15 @@ func (a *allowance) heed(now time.Time, t ticket, q Quota) {
 	switch {
 	case a.period > 0 && a.period <= tooShort && q.Limit > 0:
 		a.rate = 0.97 * float64(q.Limit) / a.period.Seconds()
+	case q.Remaining <= 0 && a.giving() > 0:
+		a.rate = max(slowest, scarce*a.giving())
 	case q.Remaining <= 0:
 		a.exhaust(now)
 	case ample(a.left, q.Limit):
 		a.rate = 0
 	default:
 		spread := max(a.end.Sub(now)+a.slack, arrival)
-		a.rate = max((float64(max(a.left, 0))+0.5)/spread.Seconds()+slices.Min(a.given[:]), slowest)
+		a.rate = max((float64(max(a.left, 0))+0.5)/spread.Seconds()+a.giving(), slowest)
 	}
 }
 
@@ -116,7 +120,7 @@ func (a *allowance) heed(now time.Time, t ticket, q Quota) {
 func (a *allowance) count(now time.Time, q Quota) {
 	answered := a.sent - a.flight
 	since := now.Sub(a.counted)
-	if since < time.Second {
+	if since < time.Second || answered-a.answered < a.few() {
 		return
 	}
 	back := q.Remaining - a.remaining + answered - a.answered
@@ -124,6 +128,13 @@ func (a *allowance) count(now time.Time, q Quota) {
 	a.given[2] = max(0, float64(back)/since.Seconds())
 	a.counted, a.remaining, a.answered = now, q.Remaining, answered
 }
+
+// few is how many answers show what is given back: one shows little, as headers
+// count in whole requests, and a large part of the allowance may span its reset.
+func (a *allowance) few() int { return max(1, min(8, a.limit/6)) }
+
+// giving is how many requests a second are given back; 0 where a reset renews all.
+func (a *allowance) giving() float64 { return slices.Min(a.given[:]) }
 
 // place finds the moment of the reset. Most servers round the time up to whole
 // seconds, so that the earliest moment that any answer names is the best.
