@@ -28,7 +28,7 @@ type sizes struct {
 }
 
 func full() sizes {
-	return sizes{rounds: 7, rows: 20_000, curlRows: 2_000, directory: 50_000, exported: 30_000, memoryRows: []int{10_000, 100_000, 1_000_000}, starts: 20}
+	return sizes{rounds: 5, rows: 20_000, curlRows: 2_000, directory: 50_000, exported: 30_000, memoryRows: []int{10_000, 100_000, 1_000_000}, starts: 20}
 }
 
 // short is for CI: small, and judged by bounds far outside the noise.
