@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,7 +21,6 @@ import (
 
 	"scimbulk/internal/journal"
 	"scimbulk/internal/pipeline"
-	"scimbulk/internal/plan"
 	"scimbulk/internal/sandbox"
 	"scimbulk/internal/scim"
 )
@@ -158,7 +156,7 @@ func breakOff(t *testing.T, at int64, after bool) {
 	}
 	ctx, abort := context.WithCancel(t.Context())
 	defer abort()
-	undo := &keptLines{}
+	undo := &keeper{}
 	set := func(im *pipeline.MemberImport) { im.Profile.MembersPerPatch, im.Log, im.Undo = 7, log, undo }
 	im, first := b.prepareMembers(text, set)
 	survey := b.surveyMembers(im)
@@ -205,24 +203,8 @@ func breakOff(t *testing.T, at int64, after bool) {
 	}
 }
 
-// keptLines are the changes that undo a run, as it has kept them.
-type keptLines struct {
-	mu    sync.Mutex
-	lines []*plan.Line
-}
-
-func (k *keptLines) Keep(l *plan.Line) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.lines = append(k.lines, l)
-	return nil
-}
-
-func (k *keptLines) KeepCreated(l *plan.Line) error { return k.Keep(l) }
-func (k *keptLines) Flush() error                   { return nil }
-
 // bringBack sends the changes, the last one first.
-func (k *keptLines) bringBack(t *testing.T, client *scim.Client) {
+func (k *keeper) bringBack(t *testing.T, client *scim.Client) {
 	t.Helper()
 	for _, l := range slices.Backward(k.lines) {
 		if !l.OfMembers() {
