@@ -227,16 +227,9 @@ func (r *diffRun) rules(resource string, schema *scim.ResourceSchema) (plan.Rule
 	if r.dir == nil {
 		return rules, nil
 	}
-	profile := r.dir.profile
-	rules.NoPatch = !profile.Patch
-	if resource == "Group" && !profile.CanCreateGroups {
-		rules.NoCreate = profile.Title + " cannot create groups over SCIM"
-	}
-	if resource == "Group" && !profile.CanDeleteGroups {
-		rules.NoDelete = profile.Title + " cannot delete groups over SCIM"
-	}
+	limitTo(r.dir.profile, resource, &rules)
 	if r.plan != "" && rules.NoPatch && r.old != liveName {
-		return rules, fmt.Errorf("%s has no PATCH, and a change set of whole resources that was made from a file would take away what the file does not hold: compare the live directory with it", profile.Title)
+		return rules, fmt.Errorf("%s has no PATCH, and a change set of whole resources that was made from a file would take away what the file does not hold: compare the live directory with it", r.dir.profile.Title)
 	}
 	return rules, nil
 }

@@ -233,23 +233,13 @@ func (x *exportRun) begin() (err error) {
 
 // args is the command line that makes the same export from any folder.
 func (x *exportRun) args() []string {
-	o := *x.exportOptions
-	o.out, o.mapping = absoluteOut(o.out), absolute(o.mapping)
-	fresh, now := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	fresh, given := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
 	(&exportOptions{}).bind(fresh)
-	probe := &exportOptions{}
-	probe.bind(now)
-	*probe = o // the flags read their values from here
-	args := []string{"export", o.kind}
-	now.VisitAll(func(f *pflag.Flag) {
-		value := f.Value.String()
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			value = strings.Join(list.GetSlice(), ",")
-		}
-		if !notResumed[f.Name] && f.Value.String() != fresh.Lookup(f.Name).Value.String() {
-			args = append(args, "--"+f.Name+"="+value)
-		}
-	})
+	o := &exportOptions{}
+	o.bind(given)
+	*o = *x.exportOptions // the flags read their values from here
+	o.out, o.mapping = absoluteOut(o.out), absolute(o.mapping)
+	args := append([]string{"export", o.kind}, keptFlags(given, fresh)...)
 	return append(args, o.target.args()...)
 }
 

@@ -17,41 +17,15 @@ import (
 	"scimbulk/internal/report"
 )
 
-// notResumed are flags that belong to a session and not to the run.
-var notResumed = map[string]bool{
-	"run-dir": true, "progress": true, "json": true, "quiet": true, "yes": true, "max-duration": true, "help": true,
-	"url": true, "region": true, "sandbox": true, "provider": true, "token-file": true, "token-url": true, "insecure-http": true,
-	"target": true, "config": true,
-}
-
-// args is the command line that makes the same run from any folder. Secrets are
-// not among them, since no flag takes one.
+// args is the command line that makes the same run from any folder.
 func (r *importRun) args() []string {
-	o := r.importOptions
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	fresh := &importOptions{kind: o.kind}
-	fresh.bindAll(flags)
-	defaults := map[string]string{}
-	flags.VisitAll(func(f *pflag.Flag) { defaults[f.Name] = f.Value.String() })
-
-	now := pflag.NewFlagSet("", pflag.ContinueOnError)
-	same := *o
-	probe := &importOptions{kind: o.kind}
-	probe.bindAll(now)
-	*probe = same // the flags read their values from here
-	probe.mapping = absolute(probe.mapping)
-	args := []string{r.command(), absolute(o.input)}
-	now.VisitAll(func(f *pflag.Flag) {
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			for _, value := range list.GetSlice() {
-				args = append(args, "--"+f.Name+"="+value)
-			}
-			return
-		}
-		if value := f.Value.String(); !notResumed[f.Name] && value != defaults[f.Name] {
-			args = append(args, "--"+f.Name+"="+value)
-		}
-	})
+	fresh, given := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&importOptions{kind: r.kind}).bindAll(fresh)
+	o := &importOptions{kind: r.kind}
+	o.bindAll(given)
+	*o = *r.importOptions // the flags read their values from here
+	o.mapping = absolute(o.mapping)
+	args := append([]string{r.command(), absolute(o.input)}, keptFlags(given, fresh)...)
 	return append(args, o.target.args()...)
 }
 
