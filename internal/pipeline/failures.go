@@ -105,7 +105,7 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 	}
 	if w.have == nil {
 		w.reject(failed)
-		w.result.Detail += "; no look-up finds who has it, perhaps a deleted or hidden account"
+		w.result.say("no look-up finds who has it, perhaps a deleted or hidden account")
 		return true, nil
 	}
 	w.found = w.have

@@ -42,7 +42,7 @@ func heldRow(w *row, result *Result, user string) *rows.Row {
 	}
 	cells := make([]string, heldCells)
 	cells[heldUser], cells[heldKey], cells[heldOp], cells[heldOutcome] = user, result.Key, string(result.Op), string(result.Outcome)
-	cells[heldDetail], cells[heldID], cells[heldStatus] = result.Detail, result.ID, strconv.Itoa(result.Status)
+	cells[heldDetail], cells[heldID], cells[heldStatus] = result.Text(), result.ID, strconv.Itoa(result.Status)
 	cells[heldScimType], cells[heldAttempts] = result.ScimType, strconv.Itoa(result.Attempts)
 	cells[heldCorrelation], cells[heldFlags] = result.CorrelationID, strconv.Itoa(flags)
 	return &rows.Row{Number: w.row.Number, Line: w.row.Line, Offset: w.row.Offset, Cells: cells}

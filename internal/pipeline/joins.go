@@ -589,14 +589,6 @@ func intoOrOutOf(m *memberRow) string {
 	return "put into"
 }
 
-// say adds to the detail of a result.
-func (r *Result) say(what string) {
-	if r.Detail != "" {
-		r.Detail += "; "
-	}
-	r.Detail += what
-}
-
 // keepPlanned puts the requests of a dry run into the plan, a line each.
 func (j *joinRun) keepPlanned(g *memberGroup, batch []*memberSend) error {
 	if j.Plan == nil {

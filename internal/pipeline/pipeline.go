@@ -5,6 +5,7 @@
 package pipeline
 
 import (
+	"strings"
 	"time"
 
 	"scimbulk/internal/journal"
@@ -52,8 +53,9 @@ type Result struct {
 	Key     string
 	Op      plan.Op
 	Outcome Outcome
-	Class   string // of a reject
-	Detail  string // why, in a sentence; empty when all went well
+	Class   string   // of a reject
+	Detail  string   // why, in a sentence; empty when all went well
+	Notes   []string // what else there is to say, a sentence each
 	Change  plan.Change
 	Doubt   bool              // an earlier session had left the row in doubt
 	Second  *plan.Change      // the row's second step, which sets references to rows that come later
@@ -80,6 +82,27 @@ type Result struct {
 	mark      chan<- struct{} // no result: closed once all results before it are recorded
 	promised  string          // of a dry run: stands for the id that the resource does not have yet
 }
+
+// say adds to what there is to say of a row.
+func (r *Result) say(what string) {
+	if r.Detail == "" {
+		r.Detail = what
+		return
+	}
+	r.Notes = append(r.Notes, what)
+}
+
+// Said is all that there is to say of a row, a sentence each; nothing when all
+// went well.
+func (r *Result) Said() []string {
+	if r.Detail == "" {
+		return nil
+	}
+	return append([]string{r.Detail}, r.Notes...)
+}
+
+// Text is all that there is to say of a row, in one line; "" when all went well.
+func (r *Result) Text() string { return strings.Join(r.Said(), "; ") }
 
 // Recorder keeps the results of a run. The collector alone calls it, from one
 // goroutine. An error stops the run.

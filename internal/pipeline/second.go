@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -292,7 +292,7 @@ func (w *row) sayWhatIsMissing(result *Result) {
 		return
 	}
 	for _, left := range w.binding.left {
-		if !strings.Contains(result.Detail, left) { // the first step may have said so
+		if !slices.Contains(result.Said(), left) { // the first step may have said so
 			result.say(left)
 		}
 	}

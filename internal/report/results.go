@@ -126,14 +126,14 @@ func (f *Files) Record(r *pipeline.Result) error {
 	if r.Outcome != pipeline.Rejected {
 		return nil
 	}
-	f.Reasons.Add(r.Row.Line, r.Key, r.Class, r.Detail)
+	f.Reasons.Add(r.Row.Line, r.Key, r.Class, r.Text())
 	return f.reject(r)
 }
 
 func rowOf(r *pipeline.Result) *resultRow {
 	row := &resultRow{
 		Line: r.Row.Line, Key: r.Key, Op: string(r.Op), Outcome: string(r.Outcome), ID: r.ID,
-		ScimType: r.ScimType, Detail: r.Detail, Attempts: r.Attempts, CorrelationID: r.CorrelationID,
+		ScimType: r.ScimType, Detail: r.Text(), Attempts: r.Attempts, CorrelationID: r.CorrelationID,
 	}
 	if r.Status > 0 {
 		row.Status = strconv.Itoa(r.Status)
@@ -147,7 +147,7 @@ func (f *Files) reject(r *pipeline.Result) error {
 			return err
 		}
 	}
-	return f.rejects.Write(r.Row, strconv.FormatInt(r.Row.Line, 10), r.Class, r.Detail)
+	return f.rejects.Write(r.Row, strconv.FormatInt(r.Row.Line, 10), r.Class, r.Text())
 }
 
 func (f *Files) openRejects() (err error) {

@@ -60,7 +60,7 @@ func (r *Review) Path() string { return r.file.Name() }
 // Record takes one decision.
 func (r *Review) Record(result *pipeline.Result) error {
 	if result.Outcome == pipeline.Rejected && !result.Leaver {
-		r.Files.Reasons.Add(result.Row.Line, result.Key, result.Class, result.Detail)
+		r.Files.Reasons.Add(result.Row.Line, result.Key, result.Class, result.Text())
 		return r.Files.reject(result)
 	}
 	if result.Begun {

@@ -125,10 +125,8 @@ func newShownChange(result *pipeline.Result, action plan.Action) *shownChange {
 	}
 	c.Lines = append(c.Lines, groupLines("+", result.Joins)...)
 	c.Lines = append(c.Lines, groupLines("-", result.Leaves)...)
-	if result.Detail != "" {
-		for part := range strings.SplitSeq(result.Detail, "; ") {
-			c.Notes = append(c.Notes, harmless(part))
-		}
+	for _, said := range result.Said() {
+		c.Notes = append(c.Notes, harmless(said))
 	}
 	return c
 }
