@@ -123,24 +123,26 @@ func (f *Files) closeAbsent() error {
 	return f.writeAbsent(lines)
 }
 
-// readAbsent reads the last line of everybody, in order. A line that a crash
-// has torn is not read.
+// readAbsent reads the last line of everybody, in order.
 func readAbsent(path string) ([]*resultRow, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	r := csv.NewReader(bufio.NewReader(in))
-	r.FieldsPerRecord = -1
 	byLine := map[int64]*resultRow{}
-	for {
-		record, err := r.Read()
+	number, odd := 0, 0 // of the record, and of one that says of nobody what became of them
+	for record, err := range recordsOf(in, ',') {
+		if number++; err == nil && odd > 0 { // the last may be torn by a crash
+			err = fmt.Errorf("%s is not as the run has written it: record %d cannot be read", path, odd)
+		}
 		if err != nil {
-			break
+			return nil, err
 		}
 		if l := resultOf(record); l != nil {
 			byLine[l.Line] = l
+		} else if number > 1 { // the first is the header
+			odd = number
 		}
 	}
 	lines := make([]*resultRow, 0, len(byLine))

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -261,32 +263,59 @@ func (f *Files) keepRejects(logged func(line string) bool) error {
 	return err
 }
 
-// filterCSV rewrites a file: its header, and the records that keep chooses. A
-// record torn by a crash is at the end, and goes.
+// filterCSV rewrites a file: its header, and the records that keep chooses.
 func filterCSV(path string, comma rune, keep func(record []string) bool) error {
 	in, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	r := csv.NewReader(bufio.NewReader(in))
-	r.Comma, r.FieldsPerRecord = comma, -1
 	return rewrite(path, func(out io.Writer) error {
 		w := csv.NewWriter(out)
 		w.Comma = comma
-		for first := true; ; first = false {
-			record, err := r.Read()
+		first := true
+		for record, err := range recordsOf(in, comma) {
 			if err != nil {
-				w.Flush()
-				return w.Error()
+				return err
 			}
 			if first || keep(record) {
 				if err := w.Write(record); err != nil {
 					return err
 				}
 			}
+			first = false
 		}
+		w.Flush()
+		return w.Error()
 	})
+}
+
+// recordsOf reads the records of a file that a run has written. One that a crash
+// has torn is the last, and is left out; any other damage is an error, since
+// what follows it would be lost without a word.
+func recordsOf(file *os.File, comma rune) iter.Seq2[[]string, error] {
+	r := csv.NewReader(bufio.NewReader(file))
+	r.Comma, r.FieldsPerRecord = comma, -1
+	return func(yield func([]string, error) bool) {
+		for {
+			record, err := r.Read()
+			if err == nil {
+				if !yield(record, nil) {
+					return
+				}
+				continue
+			}
+			if damage := (*csv.ParseError)(nil); errors.As(err, &damage) {
+				if _, err = r.Read(); err != io.EOF {
+					err = fmt.Errorf("%s is not as the run has written it: %w", file.Name(), damage)
+				}
+			}
+			if err != io.EOF {
+				yield(nil, err)
+			}
+			return
+		}
+	}
 }
 
 // rewrite replaces a file by what fill writes, whole or not at all.
