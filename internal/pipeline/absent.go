@@ -135,12 +135,12 @@ func (im *Import) consider(s *Survey, have *plan.Current) {
 	s.Absent.Leavers = append(s.Absent.Leavers, Leaver{Key: key, ID: have.ID, Kept: im.Rules.Kept(have)})
 }
 
+// textAt reads a single-valued path of a resource, or its id.
 func textAt(have *plan.Current, path scim.Path) string {
 	if path.Attr == "id" && path.URN == "" {
 		return have.ID
 	}
-	text, _ := valueAt(have.Object, path).(string)
-	return text
+	return textIn(have.Object, path)
 }
 
 // held is the people whom the rows of an input hold, each by a hash of every

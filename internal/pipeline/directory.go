@@ -185,7 +185,7 @@ func (l *lookupDirectory) read(ctx context.Context, see func(*plan.Current) bool
 }
 
 func (l *lookupDirectory) keyOf(have *plan.Current) string {
-	key, _ := valueAt(have.Object, l.each.target.Path).(string)
+	key := textIn(have.Object, l.each.target.Path)
 	return l.fold(key)
 }
 

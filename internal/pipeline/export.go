@@ -302,11 +302,6 @@ func (e *Export) tellsApart() bool {
 
 // keyIn is the text at a path of one or two names.
 func keyIn(o scim.Object, path string) string {
-	name, sub, deep := strings.Cut(path, ".")
-	_, v, _ := scim.Member(o, name)
-	if inner, ok := v.(scim.Object); deep && ok {
-		_, v, _ = scim.Member(inner, sub)
-	}
-	text, _ := v.(string)
-	return text
+	name, sub, _ := strings.Cut(path, ".")
+	return textIn(o, scim.Path{Attr: name, Sub: sub})
 }

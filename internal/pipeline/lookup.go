@@ -111,6 +111,12 @@ func (l *lookupEach) choose(found []scim.Resource, key string) (*plan.Current, e
 	return hit, nil
 }
 
+// textIn reads a single-valued path; "" where no text is there.
+func textIn(o scim.Object, path scim.Path) string {
+	text, _ := valueAt(o, path).(string)
+	return text
+}
+
 // valueAt reads a single-valued path.
 func valueAt(o scim.Object, path scim.Path) any {
 	if path.URN != "" {

@@ -75,7 +75,7 @@ func managerPath() scim.Path { return scim.Path{URN: scim.EnterpriseURN, Attr: "
 func managerOf(o scim.Object) string {
 	path := managerPath()
 	path.Sub = "value"
-	id, _ := valueAt(o, path).(string)
+	id := textIn(o, path)
 	return id
 }
 

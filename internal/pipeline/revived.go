@@ -31,7 +31,7 @@ func isOld(resource scim.Resource, since time.Time) bool {
 	if err != nil {
 		return false
 	}
-	created, _ := valueAt(object, scim.Path{Attr: "meta", Sub: "created"}).(string)
+	created := textIn(object, scim.Path{Attr: "meta", Sub: "created"})
 	at, err := time.Parse(time.RFC3339, created)
 	return err == nil && at.Before(since.Add(-clockSlack))
 }

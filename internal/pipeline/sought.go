@@ -123,7 +123,7 @@ func (k *seeker) read(ctx context.Context, visit func(id, name string) error) er
 		if err != nil {
 			return err
 		}
-		name, _ := valueAt(object, k.target.Path).(string)
+		name := textIn(object, k.target.Path)
 		return visit(r.ID, name)
 	})
 	if err == nil && !listing.Whole() {
@@ -185,7 +185,7 @@ func (s *sought) lookUpID(ctx context.Context, each *lookupEach) error {
 		return nil
 	}
 	if s.there = have != nil; s.there {
-		name, _ := valueAt(have.Object, each.target.Path).(string)
+		name := textIn(have.Object, each.target.Path)
 		if s.name != "" && mapping.Fold(each.target.Leaf(), name) == s.fold {
 			s.found = s.id
 		}

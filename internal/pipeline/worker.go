@@ -362,7 +362,7 @@ func (w *row) isYoung() bool {
 }
 
 func (w *row) timeOf(member string) (at time.Time, told bool) {
-	text, _ := valueAt(w.have.Object, scim.Path{Attr: "meta", Sub: member}).(string)
+	text := textIn(w.have.Object, scim.Path{Attr: "meta", Sub: member})
 	at, err := time.Parse(time.RFC3339, text)
 	return at, err == nil
 }
