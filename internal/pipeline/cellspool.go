@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
 
@@ -16,19 +17,19 @@ import (
 type cellSpool struct {
 	mu     sync.Mutex // for layout
 	layout rowLayout
-	file   *scratch
+	file   *rows.Scratch
 	out    *bufio.Writer
 }
 
 func newCellSpool(layout rowLayout) (*cellSpool, error) {
-	file, err := newScratch("")
+	file, err := rows.NewScratch("")
 	if err != nil {
 		return nil, err
 	}
 	return &cellSpool{layout: layout, file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
 }
 
-func (s *cellSpool) close() { _ = s.file.discard() } // nobody misses it
+func (s *cellSpool) close() { _ = s.file.Discard() } // nobody misses it
 
 // lay finds the cells of a resource; what it returns keeps them.
 func (s *cellSpool) lay(o scim.Object) func() error {

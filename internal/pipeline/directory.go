@@ -10,6 +10,7 @@ import (
 
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
 
@@ -19,7 +20,7 @@ import (
 type lookupDirectory struct {
 	each *lookupEach
 	all  *Export
-	file *scratch
+	file *rows.Scratch
 	out  *bufio.Writer // into the file; nil when all is read
 	keys *holders
 
@@ -141,7 +142,7 @@ func (r *run) readAll(ctx context.Context, each *lookupEach, all *Export) (*look
 // are found by their keys and, if other is not nil, by that identity too. see,
 // if not nil, says of each resource whether the reading keeps it.
 func readWhole(ctx context.Context, each *lookupEach, all *Export, other *scim.Target, see func(*plan.Current) bool) (*lookupDirectory, error) {
-	file, err := newScratch("")
+	file, err := rows.NewScratch("")
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +159,7 @@ func readWhole(ctx context.Context, each *lookupEach, all *Export, other *scim.T
 func (l *lookupDirectory) discard() {
 	l.keys.index.discard()
 	l.others.index.discard()
-	_ = l.file.discard() // nobody misses it
+	_ = l.file.Discard() // nobody misses it
 }
 
 func (l *lookupDirectory) read(ctx context.Context, see func(*plan.Current) bool) (*Listing, error) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
 
@@ -17,7 +18,7 @@ type imagined struct {
 	seed  maphash.Seed
 	byKey map[uint64]imaginedAt
 	kept  map[uint64]struct{} // keys whose rows have a second step to come
-	file  *scratch            // nil while there is nothing in it
+	file  *rows.Scratch       // nil while there is nothing in it
 	size  int64
 }
 
@@ -98,13 +99,13 @@ func (m *imagined) open() (err error) {
 		return nil
 	}
 	m.seed, m.byKey, m.kept = maphash.MakeSeed(), map[uint64]imaginedAt{}, map[uint64]struct{}{}
-	m.file, err = newScratch("")
+	m.file, err = rows.NewScratch("")
 	return err
 }
 
 // discard lets go of all of it.
 func (m *imagined) discard() {
 	if m.file != nil {
-		_ = m.file.discard() // nobody misses it
+		_ = m.file.Discard() // nobody misses it
 	}
 }

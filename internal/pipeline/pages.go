@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
 
@@ -55,11 +56,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // NewPages keeps pages in a file that is gone when the process ends. dir is its
 // folder, "" the system's for temporary files.
 func NewPages(dir string) (*Pages, error) {
-	file, err := newScratch(dir)
+	file, err := rows.NewScratch(dir)
 	if err != nil {
 		return nil, err
 	}
-	return pagesIn(file.File, file.discard), nil
+	return pagesIn(file.File, file.Discard), nil
 }
 
 // OpenPages keeps pages at a path, and goes on behind the last of the marks that

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+
+	"scimbulk/internal/rows"
 )
 
 // record is an entry of a records file: three numbers, whatever they mean.
@@ -16,13 +18,13 @@ const recordSize = 24
 // may hold, and as often as there are parts: for a million entries that is
 // quicker than a sorted file, and simpler.
 type records struct {
-	file *scratch
+	file *rows.Scratch
 	out  *bufio.Writer
 	n    int64
 }
 
 func newRecords() (*records, error) {
-	file, err := newScratch("")
+	file, err := rows.NewScratch("")
 	if err != nil {
 		return nil, err
 	}
@@ -74,4 +76,4 @@ func (r *records) pick(wanted func(record) bool) ([]record, error) {
 	return picked, err
 }
 
-func (r *records) close() error { return r.file.discard() }
+func (r *records) close() error { return r.file.Discard() }

@@ -11,14 +11,14 @@ import (
 // rowSpool keeps rows on disk, to be read again in any order: an import that
 // works group by group needs the cells of a row only when it has its outcome.
 type rowSpool struct {
-	file *scratch
+	file *rows.Scratch
 	out  *bufio.Writer
 	size int64
 	text []byte
 }
 
 func newRowSpool() (*rowSpool, error) {
-	file, err := newScratch("")
+	file, err := rows.NewScratch("")
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *rowSpool) row(at int64) (*rows.Row, error) {
 	return decodeRow(text[n : uint64(n)+length])
 }
 
-func (s *rowSpool) close() error { return s.file.discard() }
+func (s *rowSpool) close() error { return s.file.Discard() }
 
 var errSpool = errors.New("the temporary file of rows is not as it was written")
 

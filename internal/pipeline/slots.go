@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+
+	"scimbulk/internal/rows"
 )
 
 // mostInMemory is how many slots an index keeps in memory, 8 MiB of them: enough
@@ -18,8 +20,8 @@ const slotSize = 8
 // where there are many.
 type slots struct {
 	mem  []uint64
-	file *scratch // nil where they are in memory
-	n    int      // in the file
+	file *rows.Scratch // nil where they are in memory
+	n    int           // in the file
 }
 
 // newSlots makes n slots; more than most lie in a file.
@@ -27,7 +29,7 @@ func newSlots(n, most int) (slots, error) {
 	if n <= most {
 		return slots{mem: make([]uint64, n)}, nil
 	}
-	file, err := newScratch("")
+	file, err := rows.NewScratch("")
 	if err != nil {
 		return slots{}, err
 	}
@@ -99,6 +101,6 @@ func doUnlessZero(v uint64, do func(uint64) error) error {
 // discard lets go of the file.
 func (s *slots) discard() {
 	if s.file != nil {
-		_ = s.file.discard() // nobody misses it
+		_ = s.file.Discard() // nobody misses it
 	}
 }

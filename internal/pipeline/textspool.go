@@ -2,13 +2,15 @@ package pipeline
 
 import (
 	"encoding/binary"
+
+	"scimbulk/internal/rows"
 )
 
 // textSpool keeps texts on disk, to be read again in any order, at once and
 // while others are added. The zero value is empty. It is not safe for concurrent
 // use.
 type textSpool struct {
-	file *scratch
+	file *rows.Scratch
 	tail []byte // what is not in the file yet
 	size int64  // of the file
 	head [firstRead]byte
@@ -20,7 +22,7 @@ const tailSize = 32 << 10
 // add appends a text and says where it lies.
 func (s *textSpool) add(text string) (place int64, err error) {
 	if s.file == nil {
-		if s.file, err = newScratch(""); err != nil {
+		if s.file, err = rows.NewScratch(""); err != nil {
 			return 0, err
 		}
 	}
@@ -66,6 +68,6 @@ func (s *textSpool) text(place int64) (string, error) {
 // discard lets go of the texts.
 func (s *textSpool) discard() {
 	if s.file != nil {
-		_ = s.file.discard() // nobody misses it
+		_ = s.file.Discard() // nobody misses it
 	}
 }

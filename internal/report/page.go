@@ -6,10 +6,10 @@ import (
 	"errors"
 	"html/template"
 	"io"
-	"os"
 	"time"
 
 	"scimbulk/internal/plan"
+	"scimbulk/internal/rows"
 )
 
 // pageChanges is how many changes of each kind a page shows: browsers cope with
@@ -30,7 +30,7 @@ type page struct {
 // part is a group of changes, as HTML.
 type part struct {
 	n    int64
-	file *os.File // nil while there is nothing in it
+	file *rows.Scratch // nil while there is nothing in it
 	out  *bufio.Writer
 }
 
@@ -55,14 +55,11 @@ func (p *page) count(action plan.Action) bool {
 func (p *page) add(c *shownChange) error {
 	to := p.parts[c.Action]
 	if to.file == nil {
-		file, err := os.CreateTemp(p.dir, ".page-*") // for its owner alone
+		file, err := rows.NewScratch(p.dir)
 		if err != nil {
 			return err
 		}
 		to.file, to.out = file, bufio.NewWriter(file)
-		// Where the system allows it nothing is left behind, whatever happens;
-		// elsewhere discard does it.
-		_ = os.Remove(file.Name())
 	}
 	return p.text.ExecuteTemplate(to.out, "change", c)
 }
@@ -160,8 +157,7 @@ func (p *page) totals(r *Review, s *Summary) *pageTotals {
 func (p *page) discard() {
 	for _, part := range p.parts {
 		if part.file != nil {
-			_ = part.file.Close() // nobody misses it
-			_ = os.Remove(part.file.Name())
+			_ = part.file.Discard() // nobody misses it
 		}
 	}
 }
