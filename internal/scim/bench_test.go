@@ -57,14 +57,14 @@ func BenchmarkBarePost(b *testing.B) {
 	}
 }
 
-func BenchmarkReceivePage(b *testing.B) {
+func BenchmarkParsePage(b *testing.B) {
 	one := user("2819c223-7f76-453a-919d-413861904646")
 	one = one[:len(one)-1] + `,"x":"` + strings.Repeat("x", 1100) + `"}`
 	body := `{"totalResults":1000,"Resources":[` + strings.Repeat(one+",", 99) + one + `]}`
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if page, err := receivePage(reply(200, body)); err != nil || len(page.Resources) != 100 {
+		if page, err := parsePage([]byte(body), ""); err != nil || len(page.Resources) != 100 {
 			b.Fatal(err)
 		}
 	}

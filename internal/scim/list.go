@@ -1,9 +1,9 @@
 package scim
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -58,9 +58,16 @@ func (c *Client) List(ctx context.Context, e Endpoint, q ListOptions) (*Page, er
 }
 
 func (c *Client) page(ctx context.Context, k *call) (*Page, error) {
+	var text []byte
+	var contentType string
 	var page *Page
 	k.receive = func(_ *Response, answer *http.Response) (err error) {
-		page, err = receivePage(answer)
+		contentType = answer.Header.Get("Content-Type")
+		text, err = readBody(answer)
+		return err
+	}
+	k.parse = func() (err error) {
+		page, err = parsePage(text, contentType)
 		return err
 	}
 	resp, err := c.do(ctx, k)
@@ -150,20 +157,21 @@ func (q ListOptions) searchRequest() ([]byte, error) {
 	return json.Marshal(request)
 }
 
-// receivePage reads a list response as it comes, resource by resource.
-func receivePage(answer *http.Response) (*Page, error) {
-	dec := jsontext.NewDecoder(&capped{r: answer.Body, left: largestBody}, wireJSON)
-	p := &pageReader{dec: dec, page: &Page{}}
+// parsePage reads a list response. The bytes are kept, not copied: the
+// resources share them.
+func parsePage(text []byte, contentType string) (*Page, error) {
+	if len(text) == 0 {
+		return nil, errEmpty
+	}
+	p := &pageReader{text: text, dec: jsontext.NewDecoder(bytes.NewBuffer(text), wireJSON), page: &Page{}}
 	err := p.read()
 	switch {
 	case err == nil:
 		return p.page, nil
-	case errors.Is(err, errTooLarge), errors.Is(err, errNotSCIM):
+	case errors.Is(err, errNotSCIM):
 		return nil, err
-	case isHTMLAnswer(answer, dec.UnreadBuffer()):
+	case looksLikeHTML(text, contentType):
 		return nil, errHTML
-	case errors.Is(err, io.EOF):
-		return nil, errEmpty
 	case isTruncated(err):
 		return nil, bodyFault(err)
 	default:
@@ -174,7 +182,8 @@ func receivePage(answer *http.Response) (*Page, error) {
 // pageReader is lenient in all but the resources themselves: servers send the
 // counters as strings, null or nonsense, the list as null or not at all.
 type pageReader struct {
-	dec  *jsontext.Decoder
+	text []byte
+	dec  *jsontext.Decoder // of the text
 	page *Page
 	// isList is set by the first member that only a list response has.
 	isList bool
@@ -259,17 +268,21 @@ func (p *pageReader) resources() error {
 }
 
 func (p *pageReader) resource() error {
-	value, err := p.dec.ReadValue()
+	if p.dec.PeekKind() != '{' {
+		value, err := p.dec.ReadValue()
+		if err == nil && value.Kind() != 'n' {
+			err = &oddBody{}
+		}
+		return err
+	}
+	from := p.dec.InputOffset() // what separates it from the value before comes first
+	from += int64(bytes.IndexByte(p.text[from:], '{'))
+	r, err := parseMembers(p.dec)
 	if err != nil {
 		return err
 	}
-	if value.Kind() == 'n' {
-		return nil
-	}
-	r, err := ParseResource(value.Clone())
-	if err != nil {
-		return &oddBody{}
-	}
+	to := p.dec.InputOffset()
+	r.Raw = p.text[from:to:to]
 	p.page.Resources = append(p.page.Resources, r)
 	return nil
 }

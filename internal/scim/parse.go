@@ -23,9 +23,21 @@ func ParseResource(raw jsontext.Value) (Resource, error) {
 	if raw.Kind() != '{' {
 		return Resource{}, errNotSCIM
 	}
-	r := Resource{Raw: raw}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), wireJSON)
-	err := eachMember(dec, func(name []byte) error {
+	r, err := parseMembers(dec)
+	if err != nil {
+		return Resource{}, fmt.Errorf("%w: %w", errNotSCIM, err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return Resource{}, fmt.Errorf("%w: something follows it", errNotSCIM)
+	}
+	r.Raw = raw
+	return r, nil
+}
+
+// parseMembers reads the object that comes next.
+func parseMembers(dec *jsontext.Decoder) (r Resource, err error) {
+	err = eachMember(dec, func(name []byte) error {
 		switch {
 		case bytes.EqualFold(name, nameID):
 			return readScalar(dec, &r.ID)
@@ -34,13 +46,7 @@ func ParseResource(raw jsontext.Value) (Resource, error) {
 		}
 		return dec.SkipValue()
 	})
-	if err != nil {
-		return Resource{}, fmt.Errorf("%w: %w", errNotSCIM, err)
-	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return Resource{}, fmt.Errorf("%w: something follows it", errNotSCIM)
-	}
-	return r, nil
+	return r, err
 }
 
 // parseMeta is lenient: a resource whose meta is odd is still a resource.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -132,11 +131,4 @@ func (c *capped) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.left -= int64(n)
 	return n, err
-}
-
-// isHTMLAnswer judges an answer whose body did not parse.
-func isHTMLAnswer(answer *http.Response, unread []byte) bool {
-	unread = bytes.TrimSpace(unread)
-	return len(unread) > 0 && unread[0] == '<' ||
-		strings.Contains(strings.ToLower(answer.Header.Get("Content-Type")), "text/html")
 }

@@ -27,6 +27,9 @@ type call struct {
 	// receive makes a response of a good answer's body. It may be called once
 	// an attempt.
 	receive func(*Response, *http.Response) error
+	// parse does what else there is to do with it. The next request need not
+	// wait for that.
+	parse func() error
 }
 
 const (
@@ -52,6 +55,9 @@ func (c *Client) do(ctx context.Context, k *call) (*Response, error) {
 	var delay time.Duration
 	for {
 		resp, fault := c.attempt(ctx, k, t, delay)
+		if fault == nil {
+			fault = c.parse(k, t, resp)
+		}
 		if fault == nil {
 			c.budget.giveBack(t.charged)
 			resp.Attempts = t.attempts
@@ -127,6 +133,17 @@ func (c *Client) attempt(ctx context.Context, k *call, t *trial, delay time.Dura
 	resp, fault := c.exchange(ctx, k, t)
 	t.alone = c.pacer.settle(leave, signalOf(resp, fault))
 	return resp, fault
+}
+
+// parse makes sense of an answer, when the next request has been let go.
+func (c *Client) parse(k *call, t *trial, resp *Response) *Error {
+	if k.parse == nil {
+		return nil
+	}
+	if err := k.parse(); err != nil {
+		return c.broken(k, t, resp, err)
+	}
+	return nil
 }
 
 func (c *Client) exchange(ctx context.Context, k *call, t *trial) (*Response, *Error) {
@@ -242,6 +259,7 @@ func (c *Client) accept(k *call, t *trial, answer *http.Response) (*Response, *E
 		CorrelationID: correlationID(answer.Header),
 		Date:          headerDate(answer.Header),
 		ETag:          answer.Header.Get("ETag"),
+		location:      answer.Header.Get("Location"),
 		Quota:         ParseQuota(answer.Header, now, c.profile.HintUnit),
 	}
 	switch {
@@ -251,10 +269,10 @@ func (c *Client) accept(k *call, t *trial, answer *http.Response) (*Response, *E
 	case answer.StatusCode < 200 || answer.StatusCode > 299:
 		return nil, c.refused(k, t, answer, resp)
 	case answer.StatusCode == http.StatusAccepted && !k.read:
-		return nil, c.broken(k, t, answer, resp, errAccepted)
+		return nil, c.broken(k, t, resp, errAccepted)
 	}
 	if err := k.receive(resp, answer); err != nil {
-		return nil, c.broken(k, t, answer, resp, err)
+		return nil, c.broken(k, t, resp, err)
 	}
 	return resp, nil
 }
@@ -283,13 +301,13 @@ func (c *Client) refused(k *call, t *trial, answer *http.Response, resp *Respons
 }
 
 // broken makes the error of a good answer that cannot be used.
-func (c *Client) broken(k *call, t *trial, answer *http.Response, resp *Response, err error) *Error {
-	e := &Error{Status: answer.StatusCode, Err: err, HTML: errors.Is(err, errHTML)}
+func (c *Client) broken(k *call, t *trial, resp *Response, err error) *Error {
+	e := &Error{Status: resp.Status, Err: err, HTML: errors.Is(err, errHTML)}
 	var odd *oddBody
 	if errors.As(err, &odd) {
 		e.Detail = odd.detail
 	}
-	e.Location = answer.Header.Get("Location")
+	e.Location = resp.location
 	e.ID = idFromLocation(k.endpoint, e.Location)
 	return c.describe(k, t, e, resp)
 }

@@ -43,6 +43,8 @@ type Response struct {
 	ETag string
 	// Quota is what the answer's headers say of the permitted rate.
 	Quota Quota
+
+	location string // the header
 }
 
 // wireJSON is how answers are read: SCIM member names are case-insensitive

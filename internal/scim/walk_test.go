@@ -307,7 +307,7 @@ func TestPageAnswers(t *testing.T) {
 		"cut in a name":     {body: `{"totalRes`, want: errTruncated},
 	} {
 		t.Run(name, func(t *testing.T) {
-			page, err := receivePage(reply(200, tc.body, "Content-Type", tc.contentType))
+			page, err := parsePage([]byte(tc.body), tc.contentType)
 			if !errors.Is(err, tc.want) || tc.want == nil && err != nil {
 				t.Fatalf("got %v, want %v", err, tc.want)
 			}
@@ -322,23 +322,23 @@ func TestPageAnswers(t *testing.T) {
 func TestPageCutAnywhere(t *testing.T) {
 	body := pageOf(3, "1", "2", "3")
 	for i := range len(body) {
-		if page, err := receivePage(reply(200, body[:i])); err == nil {
+		if page, err := parsePage([]byte(body[:i]), ""); err == nil {
 			t.Fatalf("%q is a page of %d", body[:i], len(page.Resources))
 		}
 	}
 	answer := reply(200, "")
 	answer.Body = io.NopCloser(io.MultiReader(strings.NewReader(body[:50]), failingReader{io.ErrUnexpectedEOF}))
-	if _, err := receivePage(answer); !errors.Is(err, errTruncated) {
+	if _, err := readBody(answer); !errors.Is(err, errTruncated) {
 		t.Errorf("connection lost: %v", err)
 	}
 }
 
-func FuzzReceivePage(f *testing.F) {
+func FuzzParsePage(f *testing.F) {
 	for _, seed := range []string{pageOf(2, "1", "2"), "[]", `{"Resources":null}`, `{"nextCursor":1,"Resources":{}}`, "<"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		page, err := receivePage(reply(200, string(body)))
+		page, err := parsePage(body, "")
 		if (page == nil) == (err == nil) {
 			t.Errorf("page %v, error %v", page, err)
 		}
