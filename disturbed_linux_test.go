@@ -2,6 +2,7 @@ package scimbulk_test
 
 import (
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -36,8 +37,11 @@ func TestAFullDiskStopsTheRun(t *testing.T) {
 	for _, bulk := range [][]string{nil, {"--no-bulk"}} {
 		disk, dir, s := smallDisk(t, "64k"), t.TempDir(), serveSandbox(t)
 		input, run := crowd(t, dir, s, n), filepath.Join(disk, "run")
-		says(t, scimbulk(t, dir, append([]string{"import", input, "--url", s.url, "--settle", "200ms", "--run-dir", run}, bulk...)...), 1,
-			"no space left on device", "hint: ", "make room")
+		stopped := scimbulk(t, dir, append([]string{"import", input, "--url", s.url, "--settle", "200ms", "--run-dir", run}, bulk...)...)
+		says(t, stopped, 1, "no space left on device", "hint: ", "make room", "scimbulk resume "+run)
+		if n := strings.Count(stopped.errors, "no space left"); n != 1 {
+			t.Errorf("it says %d times that the disk is full:\n%s", n, stopped.errors)
+		}
 		remount(t, disk, 0, "size=4m")
 		wants(t, 0, dir, "resume", run)
 		checkOnce(t, dir, run, s, n)

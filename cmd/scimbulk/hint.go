@@ -20,6 +20,56 @@ func advise(out io.Writer, err error) {
 	}
 }
 
+// resumableError is what ended a run that can be gone on with, by its directory.
+type resumableError struct {
+	error
+	run string
+}
+
+func (e *resumableError) Unwrap() error { return e.error }
+
+// makeRoom says what to do about a full disk.
+func makeRoom(err error) string {
+	var run *resumableError
+	if !errors.As(err, &run) {
+		return "make room first"
+	}
+	return "nothing is sent that cannot be recorded: make room, and go on with scimbulk resume " + run.run
+}
+
+// sayOnce leaves the first of the errors of one full disk: every file of a run
+// says so.
+func sayOnce(err error) error {
+	var kept []error
+	full := false
+	for _, e := range joined(err) {
+		if errors.Is(e, syscall.ENOSPC) {
+			if full {
+				continue
+			}
+			full = true
+		}
+		kept = append(kept, e)
+	}
+	return errors.Join(kept...)
+}
+
+// joined takes errors apart that were joined.
+func joined(err error) []error {
+	if run, ok := err.(*resumableError); ok {
+		err = run.error
+	}
+	list, ok := err.(interface{ Unwrap() []error })
+	if !ok || errors.Join(list.Unwrap()...).Error() != err.Error() { // it says something itself
+		return []error{err}
+	}
+	var all []error
+	for _, e := range list.Unwrap() {
+		all = append(all, joined(e)...)
+	}
+	return all
+}
+
 // hintFor turns what a directory answered, or a limit, into what to do on this
 // command line.
 func hintFor(err error) string {
@@ -29,7 +79,7 @@ func hintFor(err error) string {
 	case errors.Is(err, pipeline.ErrMaxDeletes):
 		return "if that many people are meant, raise --max-deletes"
 	case errors.Is(err, syscall.ENOSPC):
-		return "nothing is sent that cannot be recorded: make room, and go on with scimbulk resume"
+		return makeRoom(err)
 	case errors.Is(err, journal.ErrGone):
 		return "without its checkpoint.log this run cannot be resumed: results.csv lists what is done; import the file anew for the rest"
 	}

@@ -54,7 +54,7 @@ func (o *importOptions) execute(ctx context.Context, s streams) error {
 }
 
 func (r *importRun) execute(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, r.close()) }()
+	defer func() { err = r.resumable(errors.Join(err, r.close())) }()
 	if err := r.validate(); err != nil {
 		return err
 	}
@@ -89,6 +89,14 @@ func (r *importRun) execute(ctx context.Context) (err error) {
 		defer cancel()
 	}
 	return r.carryOut(take, work)
+}
+
+// resumable says of an error that the run goes on once it is mended.
+func (r *importRun) resumable(err error) error {
+	if err == nil || r.log == nil {
+		return err
+	}
+	return &resumableError{err, r.runDir}
 }
 
 func (r *importRun) close() error {

@@ -59,7 +59,7 @@ func complain(out io.Writer, err error) {
 	if errors.As(err, &quiet) && quiet.error == nil {
 		return
 	}
-	fmt.Fprintf(out, complaint+"%v\n", err)
+	fmt.Fprintf(out, complaint+"%v\n", sayOnce(err))
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintln(out, "try: scimbulk help")
