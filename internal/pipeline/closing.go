@@ -13,28 +13,66 @@ import (
 // inactivePeople finds those whom some directories leave out of a listing.
 const inactivePeople = "active eq false"
 
+// closing is what is asked about a listing besides its pages.
+type closing struct {
+	*changes
+	asked bool
+}
+
+func (x *listing) newClosing() *closing { return &closing{changes: x.newChanges()} }
+
+// askEarly asks while the last pages are under way, where it is known by then
+// what has to be found.
+func (c *closing) askEarly(ctx context.Context) error {
+	if c.known == "" && c.wanted() {
+		return nil
+	}
+	c.asked = true
+	return c.askAll(ctx)
+}
+
+func (c *closing) askAll(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.changes.ask(ctx) })
+	g.Go(func() error { return c.askHidden(ctx) })
+	return g.Wait()
+}
+
 // finish reads the end of the listing once more: whether something follows it,
 // how many resources there are now, and what has changed since the beginning.
-func (x *listing) finish(ctx context.Context) error {
-	changed := &changes{listing: x}
-	g, group := errgroup.WithContext(ctx)
+func (x *listing) finish(ctx context.Context, c *closing) error {
 	var end *sheet
-	g.Go(func() (err error) {
-		end, err = x.page(group, x.options(x.s.Next))
-		return err
-	})
-	g.Go(func() error { return changed.ask(group) })
-	g.Go(func() error { return x.askHidden(group) })
+	g, group := errgroup.WithContext(ctx)
+	if x.s.Ended = x.s.whole(); !x.s.Ended {
+		g.Go(func() (err error) {
+			end, err = x.page(group, x.options(x.s.Next))
+			return err
+		})
+	}
+	if !c.asked {
+		c.changes = x.newChanges()
+		g.Go(func() error { return c.askAll(group) })
+	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := x.tail(ctx, end); err != nil {
-		return err
+	if end != nil {
+		if err := x.tail(ctx, end); err != nil {
+			return err
+		}
 	}
 	if !x.s.Ended {
 		x.s.Gaps = append(x.s.Gaps, gap{From: x.s.Next, To: x.s.Next + 1, Why: "the end of the listing was not found"})
 	}
-	return changed.merge(ctx)
+	return c.merge(ctx)
+}
+
+// whole says that the pages tell their end themselves: each states the same
+// total, they meet and brought that many, and the last had room for more. Then
+// the total needs no asking.
+func (s *section) whole() bool {
+	return s.Reached && !s.Drifted && s.Pass == 0 && !s.ByOne && s.Shifted == 0 && s.Uneven == 0 && len(s.Gaps) == 0 &&
+		s.Fresh == s.Began
 }
 
 // tail reads on from the last resource for as long as more comes: the total may
@@ -129,15 +167,29 @@ func (x *listing) shrunk(ctx context.Context, total int) error {
 // can tell.
 type changes struct {
 	*listing
+	known string // when somebody was changed who has to be found
 	since string
 	first *sheet // of what has changed; nil where that cannot be known
+}
+
+func (x *listing) newChanges() *changes {
+	c := &changes{listing: x}
+	if len(x.last) > 0 && x.last[0].line != nil {
+		c.known = modified(x.last[0].line)
+	}
+	return c
+}
+
+// wanted says whether changes are to be looked for.
+func (c *changes) wanted() bool {
+	return c.Thorough && !c.Started.IsZero() && c.s.Pass == 0 && !c.s.OnePage && !namesPath(c.ExcludedAttributes, "meta.lastModified")
 }
 
 // ask looks for changes. A directory that does not know the filter may refuse
 // it, ignore it, or find nothing at all, which is why somebody whose change is
 // known has to be found too. While one page was read, nothing much can change.
 func (c *changes) ask(ctx context.Context) error {
-	if !c.Thorough || c.Started.IsZero() || c.s.Pass > 0 || c.s.OnePage || namesPath(c.ExcludedAttributes, "meta.lastModified") {
+	if !c.wanted() {
 		return nil
 	}
 	c.since = c.Started.Add(-clockSlack).UTC().Format(time.RFC3339)
@@ -163,19 +215,15 @@ func (c *changes) ask(ctx context.Context) error {
 
 // knowsFilter says whether the filter finds somebody who must be found.
 func (c *changes) knowsFilter(ctx context.Context) (bool, error) {
-	if len(c.last) == 0 || c.last[0].line == nil {
+	if c.known == "" {
 		return false, nil
 	}
-	known := modified(c.last[0].line)
-	if known == "" {
-		return false, nil
-	}
-	q := scim.ListOptions{Filter: both(c.filter, `meta.lastModified ge "`+known+`"`), Count: 1, StartIndex: 1, Attributes: []string{"id", "meta"}}
+	q := scim.ListOptions{Filter: both(c.filter, `meta.lastModified ge "`+c.known+`"`), Count: 1, StartIndex: 1, Attributes: []string{"id", "meta"}}
 	page, err := c.Client.List(ctx, c.Endpoint, q)
 	if err != nil || len(page.Resources) == 0 {
 		return false, err
 	}
-	return !timeBefore(modified(page.Resources[0].Raw), known), nil
+	return !timeBefore(modified(page.Resources[0].Raw), c.known), nil
 }
 
 // after reads a page of what was changed since the export began. It returns nil

@@ -97,7 +97,7 @@ func (x *listing) recount(ctx context.Context) error {
 			x.s.Claimed = int64(page.TotalResults)
 		}
 	}
-	changed := &changes{listing: x}
+	changed := x.newChanges()
 	if err := changed.ask(ctx); err != nil {
 		return err
 	}

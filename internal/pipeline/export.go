@@ -213,6 +213,7 @@ type item struct {
 // sheet is one page as it was read: the resources from an index on.
 type sheet struct {
 	at    int
+	asked int
 	items []item
 	few   bool // fewer were asked for than a page holds, or some are left out
 	*scim.Page

@@ -15,27 +15,37 @@ type stretch struct {
 }
 
 // spread reads on from the resource at an index, which begins the next page, up
-// to the total: several pages at a time, taken over in their order. It holds up to
-// twice as many pages as there are workers, so that none of them waits for a page
-// to be decoded, or for one that is late; the client sees to it that no more
-// requests are under way than there are workers.
-func (x *listing) spread(ctx context.Context, from, total int) error {
+// to where a page asks for more than the total: several pages at a time, taken
+// over in their order. It holds up to twice as many pages as there are workers, so
+// that none of them waits for a page to be decoded, or for one that is late; the
+// client sees to it that no more requests are under way than there are workers.
+// What closes the listing is asked while the last pages are under way.
+func (x *listing) spread(ctx context.Context, from, total int, closing func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	g, ctx := errgroup.WithContext(ctx)
 	held := x.held()
-	g.SetLimit(held + 1) // and who starts them
 	waiting := make(chan *stretch, held)
+	todo := make(chan *stretch)
+	for range held + 1 {
+		g.Go(func() error { return x.fetchAll(ctx, todo, total) })
+	}
 	g.Go(func() error {
 		defer close(waiting)
-		for from < total && x.take.Err() == nil {
+		defer close(todo)
+		for from <= total && x.take.Err() == nil {
 			p := &stretch{from: from, to: from + max(overlap+1, x.size.size()) - 1, done: make(chan struct{})}
-			select {
-			case waiting <- p:
-			case <-ctx.Done():
-				return context.Cause(ctx)
+			for _, next := range []chan *stretch{waiting, todo} {
+				select {
+				case next <- p:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
 			}
-			g.Go(func() error { return x.fetch(ctx, p, total) })
+			if p.to > total {
+				g.Go(func() error { return closing(ctx) })
+				break
+			}
 			from = p.to + 1 - overlap
 		}
 		return nil
@@ -83,6 +93,17 @@ func (x *listing) takeOver(ctx context.Context, p *stretch) error {
 	}
 	for _, s := range p.sheets {
 		if err := x.join(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchAll reads stretches as they come: the first first, since the others wait
+// for it.
+func (x *listing) fetchAll(ctx context.Context, todo <-chan *stretch, total int) error {
+	for p := range todo {
+		if err := x.fetch(ctx, p, total); err != nil {
 			return err
 		}
 	}

@@ -61,7 +61,9 @@ type section struct {
 	Uneven    int      `json:"uneven,omitempty"`  // smaller ones that were not the last
 	Mended    int      `json:"mended,omitempty"`
 	Open      int      `json:"open,omitempty"`  // places in a row that could not be mended
-	Ended     bool     `json:"ended,omitempty"` // nothing follows the last page
+	Ended     bool     `json:"ended,omitempty"`   // nothing follows the last page
+	Reached   bool     `json:"reached,omitempty"` // the page that was read last had room for more than there is
+	Drifted   bool     `json:"drifted,omitempty"` // a page states another total than the first
 	ByCursor  bool     `json:"byCursor,omitempty"`
 	ByName    bool     `json:"byName,omitempty"`    // by partitions of the names
 	OnePage   bool     `json:"onePage,omitempty"`   // all came in the first page
@@ -215,9 +217,10 @@ func (x *listing) readOnce(ctx context.Context) error {
 	if x.last == nil { // resumed
 		x.last = []item{{id: x.s.LastID, key: x.s.LastKey}}
 	}
-	err := x.spread(ctx, x.s.Next, total)
+	c := x.newClosing()
+	err := x.spread(ctx, x.s.Next, total, c.askEarly)
 	if err == nil {
-		err = x.finish(ctx)
+		err = x.finish(ctx, c)
 	}
 	if errors.Is(err, errNoStart) {
 		return x.withoutStart(ctx)
@@ -319,7 +322,7 @@ func (x *listing) page(ctx context.Context, q scim.ListOptions) (*sheet, error) 
 		x.size.came(q.Count, got, bytes, page.Response.Took, more)
 		s, err := x.sheet(q.StartIndex, page)
 		if err == nil {
-			s.few = got >= q.Count
+			s.asked, s.few = q.Count, got >= q.Count
 		}
 		return s, err
 	}
@@ -364,6 +367,8 @@ func (x *listing) accept(s *sheet) error {
 	}
 	last := s.items[len(s.items)-1]
 	x.last = s.items
+	x.s.Drifted = x.s.Drifted || !s.HasTotal || int64(s.TotalResults) != x.s.Began
+	x.s.Reached = len(s.items) < s.asked && s.end() > s.TotalResults
 	x.s.Pages++
 	x.s.Full = max(x.s.Full, len(s.items))
 	if len(s.items) < x.s.Full && s.end() <= s.TotalResults && !s.few && !x.s.ByCursor && !x.s.ByName {
