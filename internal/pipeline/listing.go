@@ -60,7 +60,7 @@ type section struct {
 	Full      int      `json:"full,omitempty"`    // resources on the largest page
 	Uneven    int      `json:"uneven,omitempty"`  // smaller ones that were not the last
 	Mended    int      `json:"mended,omitempty"`
-	Open      int      `json:"open,omitempty"`  // places in a row that could not be mended
+	Open      int      `json:"open,omitempty"`    // places in a row that could not be mended
 	Ended     bool     `json:"ended,omitempty"`   // nothing follows the last page
 	Reached   bool     `json:"reached,omitempty"` // the page that was read last had room for more than there is
 	Drifted   bool     `json:"drifted,omitempty"` // a page states another total than the first
