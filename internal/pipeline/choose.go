@@ -122,7 +122,7 @@ func (r *run) pagesOf(first *scim.Page, apart bool) int64 {
 // make what is missing, and the directory refuses what it has. A provider that
 // revives deleted accounts would do so unannounced.
 func (r *run) mayPostFirst() bool {
-	if r.Mapping.HasOps() || r.Mapping.Match() == "id" || r.Profile.RevivesDeleted {
+	if r.survey.Makes < r.survey.Rows-r.survey.Faulty || r.Mapping.Match() == "id" || r.Profile.RevivesDeleted {
 		return false
 	}
 	return r.keyIsUnique()

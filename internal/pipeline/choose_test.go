@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"scimbulk/internal/mapping"
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/sandbox"
 	"scimbulk/internal/scim"
@@ -75,6 +76,35 @@ func TestRequests(t *testing.T) {
 			}
 			if fmt.Sprint(planned.Writes) != fmt.Sprint(done.Writes) || fmt.Sprint(planned.Counts) != fmt.Sprint(done.Counts) {
 				t.Errorf("planned %v %v, done %v %v", planned.Counts, planned.Writes, done.Counts, done.Writes)
+			}
+		})
+	}
+}
+
+// TestRowsThatMakeNobody are looked up, however few of them are there: the few
+// whom a sample misses are carried out like the plan says.
+func TestRowsThatMakeNobody(t *testing.T) {
+	t.Parallel()
+	for op, want := range map[string]pipeline.Counts{
+		"delete":     {pipeline.Deleted: 1, pipeline.Skipped: 299},
+		"deactivate": {pipeline.Deactivated: 1, pipeline.Rejected: 299},
+		"patch":      {pipeline.Updated: 1, pipeline.Rejected: 299},
+		"replace":    {pipeline.Replaced: 1, pipeline.Rejected: 299},
+	} {
+		t.Run(op, func(t *testing.T) {
+			b := newBench(t, sandbox.Options{PageCap: 3})
+			b.run(b.prepare(titles(0, 1500, 0), nil))
+			file := titles(5000, 5007, 0) + "p7@example.com,Lead\n" + strings.TrimPrefix(titles(5007, 5299, 0), "userName,title\n")
+			header := []string{"userName", "title"}
+			m, err := mapping.Auto(header, nil, "User").Compile(header, false, mapping.Options{Op: op})
+			if err != nil {
+				t.Fatal(err)
+			}
+			with := func(im *pipeline.Import) { im.Mapping = m }
+			planned := b.run(b.prepare(file, served(t, func(im *pipeline.Import) { with(im); im.DryRun = true })))
+			done := b.run(b.prepare(file, served(t, with)))
+			if fmt.Sprint(done.Counts) != fmt.Sprint(want) || fmt.Sprint(planned.Counts) != fmt.Sprint(want) {
+				t.Errorf("planned %v, done %v; want %v (%s)", planned.Counts, done.Counts, want, done.Lookup)
 			}
 		})
 	}

@@ -17,6 +17,7 @@ type Survey struct {
 	Faulty   int64 // rows that cannot be used
 	Removals int64 // rows whose operation is delete or deactivate
 	Shared   int64 // rows whose key another row has too
+	Makes    int64 // rows that create what is not there
 
 	// Findings are what the mapping did to the cells, what looks like damage, and
 	// what it left out of rows; a line each, and few.
@@ -110,6 +111,9 @@ func (s *Survey) add(t *task, fault *Result) error {
 	s.sample.add(t.row.Number, t.record.Key)
 	if removes(t) {
 		s.Removals++
+	}
+	if t.op == plan.Upsert || t.op == plan.Create {
+		s.Makes++
 	}
 	if s.references == nil {
 		return nil
