@@ -31,9 +31,10 @@ func appendTo(path string) (*os.File, error) {
 }
 
 // writeAside writes a file beside its place and moves it there when it is
-// whole and on disk, so that nobody sees half of it.
+// whole and on disk, so that nobody sees half of it. What a process leaves there
+// that is killed meanwhile, the next one writes over: it is always the same name.
 func writeAside(path string, content []byte) error {
-	aside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	aside, err := privateFile(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new"))
 	if err != nil {
 		return err
 	}
