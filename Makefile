@@ -11,12 +11,13 @@ RACE      := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 TESTFLAGS ?=
 BENCHTIME ?= 200ms
 
-# What make torture does: kills in all, rows of each run, the first seed, and
-# one scenario/dialect alone.
+# What make torture does: kills in all, rows of each run, the first seed, one
+# scenario/dialect alone, and the page in whose marks the tables are put.
 RUNS ?= 1000
 ROWS ?= 2000
 SEED ?= 1
 ONLY ?=
+PAGE ?=
 TORTURE := $(GO) test ./torture -count=1 -timeout 0 -v
 
 .DEFAULT_GOAL := help
@@ -37,8 +38,9 @@ test: ## all tests, with the race detector
 test-long: ## the same with more rows, seeds and draws: half an hour
 	SCIMBULK_TEST_LONG=1 $(GO) test $(RACE) -count=1 -timeout 0 $(TESTFLAGS) ./...
 
-torture: ## kill runs, the directory and the network again and again, and check (RUNS= ROWS= SEED= ONLY=)
-	$(TORTURE) -run '^(TestTorture|TestDamagedLog)$$' -args -runs $(RUNS) -rows $(ROWS) -seed $(SEED) -only '$(ONLY)' -cuts 0
+torture: ## kill runs, the directory and the network again and again, and check (RUNS= ROWS= SEED= ONLY= PAGE=docs/reliability.md)
+	$(TORTURE) -run '^(TestTorture|TestDamagedLog|TestDamagedPages)$$' -args -every -runs $(RUNS) -rows $(ROWS) -seed $(SEED) \
+	  -only '$(ONLY)' -cuts 0 $(if $(PAGE),-page '$(abspath $(PAGE))')
 
 torture-broken: ## torture builds that are wrong on purpose, and want them caught
 	$(TORTURE) -run '^TestBrokenBuildsAreCaught$$' -args -broken

@@ -10,13 +10,14 @@ import (
 // A blow says when a process is killed: at a point inside it, after a time, or
 // once a file has grown so far.
 type blow struct {
-	kind   string
-	server bool   // it is the sandbox that is killed
-	point  string // byPoint
-	times  int    // byPoint: dies the n-th time it comes by
-	linger int    // byPoint: so many milliseconds later, while everybody else goes on
-	after  time.Duration
-	bytes  int64
+	kind    string
+	server  bool   // it is the sandbox that is killed
+	signals int    // it is no kill, but as many interrupts, as by Ctrl-C
+	point   string // byPoint
+	times   int    // byPoint: dies the n-th time it comes by
+	linger  int    // byPoint: so many milliseconds later, while everybody else goes on
+	after   time.Duration
+	bytes   int64
 }
 
 // Kinds of blows.
@@ -28,10 +29,15 @@ const (
 	byLog     = "as the log grows"
 	byResults = "as the results grow"
 	byAudit   = "as the directory changes"
+	byPages   = "as the pages grow"
 )
 
 func (b blow) String() string {
 	switch {
+	case b.signals == 1:
+		return "Ctrl-C, not killed"
+	case b.signals > 1:
+		return "Ctrl-C twice, not killed"
 	case b.kind == byPoint && b.linger > 0:
 		return "at a point, held up: " + b.point
 	case b.kind == byPoint:
@@ -47,6 +53,9 @@ func (b blow) order() string { return fmt.Sprintf("TORTURE_KILL=%s:%d:%d", b.poi
 // much that is new.
 func (t *trial) draw(soon bool) blow {
 	share := max(2, t.rows/(t.kills+1)) // rows between two deaths, about
+	if t.done == 0 {
+		share = max(2, share/4) // a run that ends before it dies for the first time shows nothing
+	}
 	b := blow{kind: byPoint, times: 1 + t.rng.IntN(share), server: t.rng.IntN(6) == 0}
 	kinds := 7
 	switch {
@@ -59,35 +68,69 @@ func (t *trial) draw(soon bool) blow {
 	case 0:
 		b.kind, b.after = byTime, time.Duration(t.rng.Int64N(int64(2*t.ground.took)/int64(t.kills+1)+1))
 	case 1:
-		b.kind, b.bytes = byLog, t.rng.Int64N(int64(share)*100)
+		b.kind, b.bytes = byLog, t.upTo(share, 100)
 	case 2:
-		b.kind, b.bytes = byResults, t.rng.Int64N(int64(share)*80)
+		b.kind, b.bytes = byResults, t.upTo(share, 80)
+		if t.ground.job.exports != nil {
+			b.kind, b.bytes = byPages, t.upTo(share, 800)
+		}
 	case 3:
-		b.kind, b.bytes = byAudit, t.rng.Int64N(int64(share)*300)
+		b.kind, b.bytes = byAudit, t.upTo(share, 300)
 	default:
-		b.server, b.times = false, 1+t.rng.IntN(max(1, share/(1+t.rng.IntN(workers))))
-		b.point = t.drawPoint(func(p point) bool { return p.often && t.passes(p) })
-		b.linger = max(0, t.rng.IntN(60)-30)
+		return t.drawPointed(share)
+	}
+	if !b.server && !t.plain && t.rng.IntN(5) == 0 {
+		b.signals = 1 + t.rng.IntN(2)
 	}
 	return b
+}
+
+// upTo is how far a file grows before the next death, where a row makes it grow
+// by so many bytes. An export writes less a row.
+func (t *trial) upTo(rows, bytes int) int64 {
+	if t.ground.job.exports != nil {
+		bytes = max(1, bytes/t.ground.job.exports.page)
+	}
+	return t.rng.Int64N(int64(rows * bytes))
+}
+
+// drawPointed chooses a point that is passed again and again.
+func (t *trial) drawPointed(share int) blow {
+	switch {
+	case t.ground.job.exports != nil:
+		share = max(1, share/t.ground.job.exports.page)
+	case t.bulk:
+		share = max(1, 2*share/mostInBulk)
+	}
+	return blow{
+		kind: byPoint, times: 1 + t.rng.IntN(max(1, share/(1+t.rng.IntN(workers)))), linger: max(0, t.rng.IntN(60)-30),
+		point: t.drawPoint(func(p point) bool { return p.often && t.passes(p) }),
+	}
 }
 
 func (t *trial) drawEarly(b blow) blow {
 	if t.rng.IntN(2) == 0 {
 		return blow{kind: early, times: b.times, after: time.Duration(t.rng.Int64N(int64(60 * time.Millisecond)))}
 	}
-	return blow{kind: byPoint, times: 1, point: t.drawPoint(func(p point) bool { return p.early || p.often && t.passes(p) })}
+	return blow{kind: byPoint, times: 1, point: t.drawPoint(func(p point) bool { return (p.early || p.often) && t.passes(p) })}
 }
 
-// passes says whether the trial comes by a point for row after row.
+// passes says whether the trial comes by a point.
 func (t *trial) passes(p point) bool {
-	switch filepath.Base(p.file) {
-	case "memberchunk.go":
-		return t.ground.job.groups != nil
-	case "bulk.go":
-		return t.bulk && t.ground.job.groups == nil
-	case "send.go", "worker.go":
-		return t.ground.job.groups == nil && (!t.bulk || p.function != "(w *row) sendOnce(")
+	job := t.ground.job
+	switch p.of {
+	case ofImports:
+		return job.exports == nil
+	case ofRows:
+		return job.exports == nil && !job.membersOnly
+	case ofSingles:
+		return job.exports == nil && !job.membersOnly && !t.bulk
+	case ofBulk:
+		return t.bulk
+	case ofMembers:
+		return job.groups != nil
+	case ofExports:
+		return job.exports != nil
 	}
 	return true
 }
@@ -131,9 +174,10 @@ func (t *trial) await(b blow) bool {
 // where it is time that counts.
 func (t *trial) watch(b blow) func() bool {
 	path := map[string]string{
-		byLog:     filepath.Join(t.runDir(), "checkpoint.log"),
+		byLog:     t.logPath(),
 		byResults: filepath.Join(t.runDir(), "results.csv"),
 		byAudit:   t.audit(),
+		byPages:   t.pagesPath(),
 	}[b.kind]
 	if path == "" {
 		return nil

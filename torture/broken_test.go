@@ -18,37 +18,37 @@ type defect struct {
 
 // defects are the mistakes that tools of this kind make.
 func defects() []defect {
-	const send, settle, worker = "internal/pipeline/send.go", "internal/pipeline/settle.go", "internal/pipeline/worker.go"
+	const pipeline = "internal/pipeline"
 	return []defect{
 		{
 			build: build{name: "intent-after-send", edits: []edit{{
-				send, "(w *row) sendOnce(",
-				"if !travelled.recorded {\n\t\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n\treturn w.send(ctx, body)",
-				"resp, err := w.send(ctx, body)\n\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\treturn nil, err\n\t}\n\treturn resp, err",
+				folder: pipeline, function: "(w *row) sendOnce(",
+				old: "if !travelled.recorded {\n\t\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n\treturn w.send(ctx, body)",
+				new: "resp, err := w.send(ctx, body)\n\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\treturn nil, err\n\t}\n\treturn resp, err",
 			}}},
 			arena: "create/rfc",
 		},
 		{
 			build: build{name: "blind-retry", edits: []edit{{
-				"internal/scim/retry.go", "repeatable(", "e.Verdict() != NotProcessed", "e.Verdict() == Definite",
+				folder: "internal/scim", function: "repeatable(", old: "e.Verdict() != NotProcessed", new: "e.Verdict() == Definite",
 			}}},
 			arena: "create where keys are not unique/rfc", faults: []string{"reset-after-commit=0.05"},
 		},
 		{
 			build: build{name: "exists-taken-at-its-word", edits: []edit{{
-				worker, "(w *row) ours(", "w.absent || w.isYoung()", "w.murky",
+				folder: pipeline, function: "(w *row) ours(", old: "w.absent || w.isYoung()", new: "w.murky",
 			}}},
 			arena: "create/genesys",
 		},
 		{
 			build: build{name: "no-settle-window", edits: []edit{{
-				settle, "(w *row) unsettled(", "&& !harmless &&", "&& !harmless && w.murky &&",
+				folder: pipeline, function: "(w *row) unsettled(", old: "&& !harmless &&", new: "&& !harmless && w.murky &&",
 			}}},
 			arena: "create where keys are not unique/rfc", faults: []string{"hang-then-commit=0.02:600ms"},
 		},
 		{
 			build: build{name: "outcome-before-result", edits: []edit{{
-				"internal/pipeline/collect.go", "(r *run) writeBatch(", "if err := r.flush(); err != nil {\n\t\treturn err\n\t}\n", "",
+				folder: pipeline, function: "(r *run) writeBatch(", old: "if err := r.flush(); err != nil {\n\t\treturn err\n\t}\n", new: "",
 			}}},
 			arena: "upsert, mixed/rfc",
 		},
@@ -90,14 +90,14 @@ func TestBrokenBuildsAreCaught(t *testing.T) {
 func (b *bench) against(t *testing.T, d defect, wrong string, seed uint64) *trial {
 	t.Helper()
 	a := b.arena(t, d.arena)
-	g, err := a.once()
+	g, err := a.ground()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := *a.scenario
 	s.faults = append(s.faults[:len(s.faults):len(s.faults)], d.faults...)
 	return &trial{
-		scenario: &s, dialect: a.dialect, rows: b.rows, kills: 3, seed: seed, ground: g, plain: true,
+		scenario: &s, wire: a.wire, rows: b.rows, kills: 3, seed: seed, ground: g, plain: true,
 		programs: programs{stock: wrong, pointed: wrong},
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,13 +25,15 @@ type build struct {
 	added map[string]string // whole files, by path from the root
 }
 
-// An edit changes one place of a file of the program. A place that is no longer
-// there, or there twice, is an error: the edit must follow the code.
+// An edit changes one place of a function of the program. A place that is no
+// longer there, or there twice, is an error: the edit must follow the code. It
+// need not follow a function that moves to another file of its package.
 type edit struct {
-	file     string // from the root
-	function string // the text after "func " that begins the function; "" is the whole file
+	folder   string // of the package, from the root
+	function string // the text after "func " that begins the function
 	old      string
 	new      string
+	needs    string // a package that the edit has to import; "" is none
 }
 
 // root is the folder of the module.
@@ -83,45 +87,74 @@ func (b *build) overlay(top, dir string) (string, error) {
 	return path, os.WriteFile(path, list, 0o600)
 }
 
+// edited are the files that the build has in place of those of the tree, by path
+// from the root.
 func (b *build) edited(top string) (map[string]string, error) {
 	contents := map[string]string{}
 	var problems []error
 	for _, e := range b.edits {
-		text, read := contents[e.file]
-		if !read {
-			data, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(e.file)))
-			if err != nil {
-				return nil, err
-			}
-			text = string(data)
+		if err := e.within(top, contents); err != nil {
+			problems = append(problems, fmt.Errorf("%s: func %s: %w", e.folder, e.function, err))
 		}
-		changed, err := e.apply(text)
-		problems = append(problems, err)
-		contents[e.file] = changed
 	}
-	for file, text := range b.added {
-		contents[file] = text
-	}
+	maps.Copy(contents, b.added)
 	return contents, errors.Join(problems...)
 }
 
-// apply makes the edit, within its function.
+// within makes the edit in the file that has its function.
+func (e *edit) within(top string, contents map[string]string) error {
+	paths, err := filepath.Glob(filepath.Join(top, filepath.FromSlash(e.folder), "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		file := e.folder + "/" + filepath.Base(path)
+		text, read := contents[file]
+		if !read {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text = string(data)
+		}
+		if strings.HasSuffix(file, "_test.go") || !strings.Contains(text, "\nfunc "+e.function) {
+			continue
+		}
+		contents[file], err = e.apply(text)
+		return err
+	}
+	return errors.New("it is not there any more")
+}
+
+// apply makes the edit in the text of a file.
 func (e *edit) apply(text string) (string, error) {
-	from, to := 0, len(text)
-	if e.function != "" {
-		from = strings.Index(text, "\nfunc "+e.function)
-		if from < 0 {
-			return text, fmt.Errorf("%s: there is no func %s any more", e.file, e.function)
-		}
-		if end := strings.Index(text[from:], "\n}\n"); end >= 0 {
-			to = from + end
-		}
+	from := strings.Index(text, "\nfunc "+e.function)
+	if from < 0 {
+		return text, errors.New("it is not there any more")
+	}
+	to := len(text)
+	if end := strings.Index(text[from:], "\n}\n"); end >= 0 {
+		to = from + end
 	}
 	body := text[from:to]
 	if n := strings.Count(body, e.old); n != 1 {
-		return text, fmt.Errorf("%s: func %s: the text %q is there %d times, not once", e.file, e.function, e.old, n)
+		return text, fmt.Errorf("the text %q is there %d times, not once", e.old, n)
 	}
-	return text[:from] + strings.Replace(body, e.old, e.new, 1) + text[to:], nil
+	text = text[:from] + strings.Replace(body, e.old, e.new, 1) + text[to:]
+	return e.imported(text)
+}
+
+// imported adds what the edit needs to the imports of a file.
+func (e *edit) imported(text string) (string, error) {
+	const begin = "import (\n"
+	line := begin + "\t" + strconv.Quote(e.needs) + "\n"
+	switch {
+	case e.needs == "" || strings.Contains(text, line):
+		return text, nil
+	case strings.Count(text, begin) != 1:
+		return text, errors.New("its file has no list of imports")
+	}
+	return strings.Replace(text, begin, line, 1), nil
 }
 
 // workshop holds the programs that the tests share, each built once.
@@ -172,17 +205,18 @@ func onceBuilt(b *build) func() (string, error) {
 func stock() *build { return &build{name: "stock"} }
 
 func TestEditsThatDoNotFitAreErrors(t *testing.T) {
-	const text = "package p\n\nfunc a() {\n\tx()\n}\n\nfunc b() {\n\tx()\n\ty()\n\ty()\n}\n"
+	const text = "package p\n\nimport (\n\t\"os\"\n)\n\nfunc a() {\n\tx()\n}\n\nfunc b() {\n\tx()\n\ty()\n\ty()\n}\n"
 	for _, c := range []struct {
 		name string
 		edit edit
 		want string
 	}{
-		{"in its function alone", edit{"f", "b()", "x()", "z()"}, strings.Replace(text, "x()\n\ty()", "z()\n\ty()", 1)},
-		{"no such function", edit{"f", "c()", "x()", "z()"}, ""},
-		{"no such text", edit{"f", "a()", "y()", "z()"}, ""},
-		{"the text twice", edit{"f", "b()", "y()", "z()"}, ""},
-		{"in the whole file twice", edit{"f", "", "x()", "z()"}, ""},
+		{"in its function alone", edit{function: "b()", old: "x()", new: "z()"}, strings.Replace(text, "x()\n\ty()", "z()\n\ty()", 1)},
+		{"with an import", edit{function: "a()", old: "x()", new: "z()", needs: "io"},
+			strings.Replace(strings.Replace(text, "x()", "z()", 1), "(\n\t\"os\"", "(\n\t\"io\"\n\t\"os\"", 1)},
+		{"no such function", edit{function: "c()", old: "x()", new: "z()"}, ""},
+		{"no such text", edit{function: "a()", old: "y()", new: "z()"}, ""},
+		{"the text twice", edit{function: "b()", old: "y()", new: "z()"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.edit.apply(text)

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -12,27 +13,50 @@ import (
 // clean is what a faultless run of the mixed job leaves, made up.
 func clean(t *testing.T) *evidence {
 	t.Helper()
-	const n = 50
-	before := &census{people: mostOfThem(n), ids: map[string][]string{}, groups: map[string]map[string]bool{}}
-	ev := &evidence{job: mixedJob(n, before), before: before, summary: summary{Rows: map[string]int{"read": n}, Exit: 3}}
-	ev.after = &census{people: maps.Clone(ev.job.after), ids: map[string][]string{}, groups: map[string]map[string]bool{}}
+	before := &census{people: mostOfThem(50), ids: map[string][]string{}, groups: map[string]map[string]bool{}}
+	return made(mixedJob(50, before), before)
+}
+
+// made is what a faultless run of a job leaves.
+func made(j *job, before *census) *evidence {
+	ev := &evidence{job: j, before: before, code: 3, summary: summary{Rows: map[string]int{"read": len(j.rows)}, Exit: 3}}
+	ev.after = &census{people: maps.Clone(before.people), ids: map[string][]string{}, groups: maps.Clone(before.groups)}
+	for _, r := range j.rows {
+		delete(ev.after.people, r.key)
+	}
+	maps.Copy(ev.after.people, j.after)
+	maps.Copy(ev.after.groups, j.groups)
 	for name := range ev.after.people {
 		ev.after.ids["user "+name] = []string{"id of " + name}
 	}
-	ops := map[string]string{"created": "create", "updated": "patch", "replaced": "replace", "deactivated": "patch", "deleted": "delete"}
-	for _, r := range ev.job.rows {
-		ev.results = append(ev.results, result{line: r.line, key: r.key, outcome: r.outcome, id: "id of " + r.key})
-		ev.summary.Rows[r.outcome]++
-		if op := ops[r.outcome]; op != "" {
-			ev.audit = append(ev.audit,
-				event{Kind: "commit", Op: op, Resource: "User", Key: r.key},
-				event{Kind: "request", Method: "PATCH", Path: "/scim/v2/Users/x", Status: 200})
-		}
+	ev.log, ev.rejects = newCheckpoint([]byte("1e5e867d {}\n")), map[int][]string{}
+	ev.log.ended, ev.log.finished, ev.log.exit = true, true, 3
+	for _, r := range j.rows {
+		ev.take(r)
 	}
-	ev.log = &checkpoint{text: []byte("1e5e867d {}\n")}
+	for i, name := range j.leavers {
+		ev.absent = append(ev.absent, result{line: 1000 + i, key: name, outcome: "deactivated", id: "id of " + name})
+		ev.audit = append(ev.audit, event{Kind: "commit", Op: "patch", Resource: "User", Key: name})
+	}
 	quiet := effortOf(ev.audit)
 	ev.quiet = &quiet
 	return ev
+}
+
+// take adds what a row leaves in a clean run.
+func (ev *evidence) take(r row) {
+	ops := map[string]string{"created": "create", "updated": "patch", "replaced": "replace", "deactivated": "patch", "deleted": "delete"}
+	ev.results = append(ev.results, result{line: r.line, key: r.key, outcome: r.outcome, id: "id of " + r.key})
+	ev.summary.Rows[r.outcome]++
+	ev.log.outcomes[r.line] = r.outcome
+	if r.outcome == "rejected" {
+		ev.rejects[r.line], ev.log.classes[r.line] = []string{r.class}, r.class
+	}
+	if op := ops[cmp.Or(r.own, r.outcome)]; op != "" {
+		ev.audit = append(ev.audit,
+			event{Kind: "commit", Op: op, Resource: "User", Key: r.key},
+			event{Kind: "request", Method: "PATCH", Path: "/scim/v2/Users/x", Status: 200})
+	}
 }
 
 // lineOf is the first row with an outcome.
@@ -106,7 +130,7 @@ func TestCheckerBites(t *testing.T) {
 
 // TestCheckpointReader reads the log in docs/checkpoint.md.
 func TestCheckpointReader(t *testing.T) {
-	c := &checkpoint{intents: map[int]bool{}, keys: map[uint64]bool{}, outcomes: map[int]string{}}
+	c := newCheckpoint(nil)
 	for _, body := range []string{
 		`{"kind":"header","run":"r"}`,
 		`{"kind":"intent","rows":[[2,"cd2797ce9af1ed31","create",1],[3,"8e4472100ef22117","patch",0,0]]}`,
@@ -124,10 +148,10 @@ func TestCheckpointReader(t *testing.T) {
 	if err := c.take([]byte("00000000 {}\n")); err == nil {
 		t.Error("a wrong checksum is taken")
 	}
-	if got := c.ahead([]event{{Kind: "commit", Resource: "User", Key: "x"}}); len(got) != 1 {
+	if got := c.ahead([]event{{Kind: "commit", Resource: "User", Key: "x"}}, nil); len(got) != 1 {
 		t.Errorf("a change without an intent: %q", got)
 	}
-	if got := c.unwritten([]byte("line,key\n2,k\n")); len(got) != 1 || !strings.Contains(got[0], "line 5") {
-		t.Errorf("an outcome that is not in the results: %q", got)
+	if got := c.unwritten([]byte("line,key\n2,k\n"), nil); len(got) != 2 || !strings.Contains(got[0], "line 5") {
+		t.Errorf("an outcome that is in neither file: %q", got)
 	}
 }

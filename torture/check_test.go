@@ -14,9 +14,12 @@ func check(ev *evidence) []string {
 	c := &checker{evidence: ev}
 	c.say(ev.seen...)
 	c.outcomes()
+	c.logged()
+	c.rejected()
 	c.leavers()
 	c.totals()
 	c.truth()
+	c.groupTruth()
 	c.finalState()
 	c.finalGroups()
 	c.privacy()
@@ -26,8 +29,9 @@ func check(ev *evidence) []string {
 
 type checker struct {
 	*evidence
-	found []string
-	byRow map[int]result // line of the row to its result
+	found   []string
+	byRow   map[int]result // line of the row to its result
+	missing []string       // changes that the audit does not have
 }
 
 func (c *checker) say(violations ...string) { c.found = append(c.found, violations...) }
@@ -38,13 +42,13 @@ func (c *checker) sayf(format string, args ...any) { c.say(fmt.Sprintf(format, a
 func (c *checker) outcomes() {
 	c.byRow = map[int]result{}
 	asked := map[int]row{}
-	byKey := map[string]int{} // of a plan, whose lines are not those of the input
+	byKey := map[string]int{} // where the lines are not those of the input
 	for _, r := range c.job.rows {
 		asked[r.line], byKey[r.key] = r, r.line
 	}
 	for _, r := range c.results {
 		line := r.line
-		if c.job.planned {
+		if c.job.byKey {
 			line = byKey[r.key]
 		}
 		if _, twice := c.byRow[line]; twice {
@@ -70,6 +74,55 @@ func (c *checker) outcome(want row) {
 	case got.outcome == "unknown" && c.allowUnknown:
 	default:
 		c.sayf("line %d (%s) is %s, and should be %s: %s", want.line, want.key, got.outcome, want.outcome, got.note)
+	}
+}
+
+// logged: the log, which resume goes by, says the same as the results.
+func (c *checker) logged() {
+	for _, r := range c.results {
+		if got := c.log.outcomes[r.line]; got != r.outcome {
+			c.sayf("line %d is %q in the log, and %s in results.csv", r.line, got, r.outcome)
+		}
+	}
+	if !c.log.finished {
+		c.sayf("the log does not say that the run is finished")
+	}
+	if c.log.finished && c.log.exit != c.summary.Exit {
+		c.sayf("the log says that the exit code is %d, the summary %d", c.log.exit, c.summary.Exit)
+	}
+}
+
+// rejected: rejects.csv holds each rejected row once, and nobody else, with the
+// class that the row has in a clean run.
+func (c *checker) rejected() {
+	for line, classes := range c.rejects {
+		if len(classes) > 1 {
+			c.sayf("line %d is in rejects.csv %d times", line, len(classes))
+		}
+	}
+	listed := maps.Clone(c.rejects)
+	for _, r := range c.results {
+		if r.outcome != "rejected" {
+			continue
+		}
+		if len(listed[r.line]) == 0 {
+			c.sayf("line %d is rejected, and not in rejects.csv", r.line)
+		}
+		delete(listed, r.line)
+	}
+	for line := range listed {
+		c.sayf("line %d is in rejects.csv, and not rejected", line)
+	}
+	for _, want := range c.job.rows {
+		got, there := c.byRow[want.line]
+		if !there || got.outcome != "rejected" || want.outcome != "rejected" {
+			continue
+		}
+		for _, class := range append(slices.Clone(c.rejects[got.line]), c.log.classes[got.line]) {
+			if class != want.class {
+				c.sayf("line %d (%s) is rejected for %q, and should be for %q", got.line, got.key, class, want.class)
+			}
+		}
 	}
 }
 
@@ -113,6 +166,9 @@ func (c *checker) totals() {
 	if want := map[bool]int{false: 0, true: 3}[inexact]; c.summary.Exit != want {
 		c.sayf("exit code %d, want %d", c.summary.Exit, want)
 	}
+	if c.code != c.summary.Exit {
+		c.sayf("the last session ended with %d, the summary says %d", c.code, c.summary.Exit)
+	}
 }
 
 // claims are what the results say was done to one key.
@@ -124,33 +180,23 @@ type claims struct {
 
 // truth: each label is so. The audit counts what was done to every key.
 func (c *checker) truth() {
-	said := map[string]*claims{}
-	for _, r := range c.job.rows {
-		s := said[r.key]
-		if s == nil {
-			s = &claims{}
-			said[r.key] = s
-		}
-		s.add(r, c.byRow[r.line].outcome)
-	}
-	for _, key := range c.job.leavers {
-		said[key] = &claims{changed: 1}
-	}
 	did := map[string]*claims{}
+	torn := 0
 	for _, e := range c.audit {
-		if e.Kind == "commit" && (e.Resource == "User" || c.job.made != nil) {
+		switch {
+		case e.Kind == tornLine:
+			torn++
+		case e.Kind == "commit" && (e.Resource == "User" || c.job.made != nil):
 			if did[e.Key] == nil {
 				did[e.Key] = &claims{}
 			}
 			did[e.Key].addCommit(e.Op)
 		}
 	}
-	if c.job.groups != nil {
-		if len(did) > 0 {
-			c.sayf("people were changed by a membership file: %v", slices.Sorted(maps.Keys(did)))
-		}
-		return
+	if torn > c.served {
+		c.sayf("%d torn lines in the audit of a sandbox that was killed %d times", torn, c.served)
 	}
+	said := c.said()
 	for key, d := range did {
 		if said[key] == nil {
 			c.sayf("%s was changed (%+v), and no row asks for it", key, *d)
@@ -163,10 +209,36 @@ func (c *checker) truth() {
 		}
 		c.compare(key, *said[key], *d)
 	}
+	if len(c.missing) > c.served*c.inHand() {
+		c.say(c.missing...)
+	}
+}
+
+// said is what the results claim, by key.
+func (c *checker) said() map[string]*claims {
+	said := map[string]*claims{}
+	if c.job.membersOnly {
+		return said
+	}
+	for _, r := range c.job.rows {
+		s := said[r.key]
+		if s == nil {
+			s = &claims{}
+			said[r.key] = s
+		}
+		s.add(r, c.byRow[r.line].outcome)
+	}
+	for _, key := range c.job.leavers {
+		said[key] = &claims{changed: 1}
+	}
+	return said
 }
 
 func (s *claims) add(r row, outcome string) {
 	s.mayChange += r.steps
+	if r.own != "" && outcome == r.outcome {
+		outcome = r.own
+	}
 	switch outcome {
 	case "created":
 		s.created++
@@ -191,12 +263,16 @@ func (s *claims) addCommit(op string) {
 }
 
 // compare holds claims against commits. A server that was killed may have kept
-// a change whose audit line was lost; the final state still has to be right.
+// the changes that it had in hand, and lost their lines; the final state still has
+// to be right.
 func (c *checker) compare(key string, said, did claims) {
-	lost := c.served > 0
 	equal := func(what string, said, did, more int) {
-		if did > said+more || did < said && !lost {
-			c.sayf("%s: %s %d times, the results say %d times", key, what, did, said)
+		text := fmt.Sprintf("%s: %s %d times, the results say %d times", key, what, did, said)
+		if did > said+more {
+			c.say(text)
+		}
+		for range max(0, said-did) {
+			c.missing = append(c.missing, text)
 		}
 	}
 	if said.unsure {
@@ -210,12 +286,40 @@ func (c *checker) compare(key string, said, did claims) {
 	equal("deleted", said.deleted, did.deleted, 0)
 }
 
+// inHand is how many changes a sandbox may have had in hand when it was killed.
+func (c *checker) inHand() int {
+	if c.bulk {
+		return mostInHand + 2*workers
+	}
+	return 2 * workers
+}
+
+// groupTruth: groups that are to be as they were were left alone.
+func (c *checker) groupTruth() {
+	commits := map[string]int{}
+	for _, e := range c.audit {
+		if e.Kind == "commit" && e.Resource == "Group" {
+			commits[e.Key]++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(commits)) {
+		want, named := c.job.groups[name]
+		switch {
+		case slices.Contains(c.job.made, name):
+		case !named:
+			c.sayf("the group %s was changed, and no row names it", name)
+		case maps.Equal(want, c.before.groups[name]):
+			c.sayf("the group %s was changed, and is to be as it was", name)
+		}
+	}
+}
+
 // finalState: everybody is as the input asks for, nobody is there twice, and
 // nobody else was touched.
 func (c *checker) finalState() {
 	want := maps.Clone(c.before.people)
 	unsure := map[string]bool{}
-	if c.job.groups == nil {
+	if !c.job.membersOnly {
 		for _, r := range c.job.rows {
 			delete(want, r.key)
 			unsure[r.key] = unsure[r.key] || c.byRow[r.line].outcome == "unknown"
@@ -246,7 +350,7 @@ func (c *checker) ids() {
 	switch {
 	case c.job.made != nil:
 		kind = "group "
-	case c.job.groups != nil:
+	case c.job.membersOnly:
 		return
 	}
 	for _, r := range c.results {
@@ -260,11 +364,17 @@ func (c *checker) ids() {
 	}
 }
 
+// finalGroups: everybody is in the groups that the input asks for, and all other
+// groups are as they were.
 func (c *checker) finalGroups() {
-	for name, want := range c.job.groups {
+	for name, before := range c.before.groups {
+		want, named := c.job.groups[name]
+		if !named {
+			want = before
+		}
 		got := c.after.groups[name]
 		for user := range want {
-			if !got[user] {
+			if _, there := c.after.people[user]; !got[user] && there {
 				c.sayf("%s is not in %s, and should be", user, name)
 			}
 		}
@@ -299,6 +409,13 @@ func (c *checker) privacy() {
 			c.sayf("checkpoint.log holds the id of %s", id)
 		}
 	}
+	for name, text := range c.kept {
+		for _, word := range personal() {
+			if bytes.Contains(bytes.ToLower(text), []byte(strings.ToLower(word))) {
+				c.sayf("%s, which outlives the run, holds %q", name, word)
+			}
+		}
+	}
 }
 
 // sampleOfResume is how many look-ups a resume may spend on the choice of how to
@@ -315,18 +432,26 @@ func (c *checker) lost() int {
 }
 
 // requests: a row that is in doubt costs at most three requests: one that
-// writes and two that look.
+// writes and two that look. A row that waits for its groups is looked up again.
 func (c *checker) requests() {
+	got := effortOf(c.audit)
+	if c.bulk && got.bulk == 0 {
+		c.sayf("nothing has travelled in bulk requests")
+	}
 	if c.quiet == nil {
 		return
 	}
-	got := effortOf(c.audit)
 	doubts := c.doubts + got.failed
 	if most := c.quiet.writes + doubts + got.repelled; got.writes > most {
 		c.sayf("%d writes, and no more than %d for %d rows in doubt", got.writes, most, doubts)
 	}
+	if most := c.quiet.members + c.resumes*workers + got.broken + got.repelled; got.members > most {
+		c.sayf("%d writes of members, and no more than %d for %d resumes", got.members, most, c.resumes)
+	}
 	base := max(c.quiet.lookups, len(c.job.rows))
-	if most := base + c.resumes*(c.quiet.startup+sampleOfResume+c.lost()) + 2*doubts + got.repelled; got.lookups > most {
-		c.sayf("%d look-ups, and no more than %d for %d rows in doubt and %d resumes", got.lookups, most, doubts, c.resumes)
+	most := base + c.resumes*(c.quiet.startup+sampleOfResume+c.lost()) + c.waiting + 2*(doubts+got.broken) + got.repelled
+	if got.lookups > most {
+		c.sayf("%d look-ups, and no more than %d for %d rows in doubt, %d that waited, and %d resumes",
+			got.lookups, most, doubts, c.waiting, c.resumes)
 	}
 }

@@ -21,6 +21,9 @@ var cuts = flag.Int("cuts", 4, "places at which the log is cut, and as many bits
 // flips its bits. What a crash can leave behind is cut off and gone on with;
 // everything else is refused, and nothing is sent.
 func TestDamagedLog(t *testing.T) {
+	if *only != "" && *only != "create/rfc" {
+		t.Skipf("%s alone is tortured", *only)
+	}
 	b := newBench(t, program(t, stock()), program(t, pointed()))
 	b.rows = 120 // many more would only make each of many resumes take longer
 	for _, c := range []struct {
@@ -31,7 +34,6 @@ func TestDamagedLog(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := b.wound(t, c.point, c.last)
-			defer w.server.p.kill()
 			for _, at := range w.places() {
 				w.cut(t, at)
 			}
@@ -57,36 +59,42 @@ type wounded struct {
 func (b *bench) wound(t *testing.T, point, last string) *wounded {
 	t.Helper()
 	a := b.arena(t, "create/rfc")
-	g, err := a.once()
+	g, err := a.ground()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for times := 4; times < 40; times++ {
-		tr := &trial{scenario: a.scenario, dialect: a.dialect, rows: b.rows, calm: true, ground: g, programs: b.programs}
-		dir, err := os.MkdirTemp(b.dir, "wounded")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := tr.begun(dir); err != nil {
-			t.Fatal(err)
-		}
-		hit, err := tr.strike(blow{kind: byPoint, point: point, times: times})
-		if err != nil || !hit {
-			t.Fatalf("the run was not killed: %v\n%s", err, tr.p.talk.String())
-		}
-		if w := tr.wounded(t, dir); w.lastKind() == last {
+		w := b.die(t, &trial{scenario: a.scenario, wire: a.wire, rows: b.rows, calm: true, ground: g, programs: b.programs}, point, times)
+		if w.lastKind() == last {
 			return w
 		}
-		tr.server.p.kill()
 	}
 	t.Fatalf("no run has died with %s as the last record", last)
 	return nil
 }
 
+// die kills a run as it comes by a point.
+func (b *bench) die(t *testing.T, tr *trial, point string, times int) *wounded {
+	t.Helper()
+	dir, err := os.MkdirTemp(b.dir, "wounded")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.begun(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tr.server.p.kill() })
+	hit, err := tr.strike(blow{kind: byPoint, point: point, times: times})
+	if err != nil || !hit {
+		t.Fatalf("the run was not killed: %v\n%s", err, tr.p.talk.String())
+	}
+	return tr.wounded(t, dir)
+}
+
 // wounded keeps a copy of what the run has left.
 func (t *trial) wounded(tt *testing.T, dir string) *wounded {
 	tt.Helper()
-	log, err := os.ReadFile(filepath.Join(t.runDir(), "checkpoint.log"))
+	log, err := os.ReadFile(t.logPath())
 	if err := errors.Join(err, t.server.stop()); err != nil {
 		tt.Fatal(err)
 	}
@@ -136,19 +144,21 @@ func (w *wounded) bits() []int {
 
 // restore puts everything back as it was when the run died, but for the log.
 func (w *wounded) restore(log []byte) error {
-	for _, name := range []string{"directory", "run", "audit.jsonl"} {
+	for _, name := range []string{"directory", "run", "out", "audit.jsonl"} {
 		if err := os.RemoveAll(filepath.Join(w.dir, name)); err != nil {
 			return err
 		}
+		if info, err := os.Stat(filepath.Join(w.saved, name)); err != nil || !info.IsDir() {
+			continue // there is no out but of an export
+		}
+		if err := os.CopyFS(filepath.Join(w.dir, name), os.DirFS(filepath.Join(w.saved, name))); err != nil {
+			return err
+		}
 	}
-	err := errors.Join(
-		os.CopyFS(filepath.Join(w.dir, "directory"), os.DirFS(filepath.Join(w.saved, "directory"))),
-		os.CopyFS(filepath.Join(w.dir, "run"), os.DirFS(filepath.Join(w.saved, "run"))),
-	)
-	audit, failed := os.ReadFile(filepath.Join(w.saved, "audit.jsonl"))
-	return errors.Join(err, failed,
+	audit, err := os.ReadFile(filepath.Join(w.saved, "audit.jsonl"))
+	return errors.Join(err,
 		os.WriteFile(w.audit(), audit, 0o600),
-		os.WriteFile(filepath.Join(w.runDir(), "checkpoint.log"), log, 0o600),
+		os.WriteFile(w.logPath(), log, 0o600),
 		w.server.start())
 }
 
@@ -180,7 +190,7 @@ func (w *wounded) flip(t *testing.T, bit int) {
 	if w.p.code() != 1 || !place.MatchString(talk) {
 		t.Errorf("%s: exit code %d, want 1 and the place\n%s", what, w.p.code(), talk)
 	}
-	after, err := os.ReadFile(filepath.Join(w.runDir(), "checkpoint.log"))
+	after, err := os.ReadFile(w.logPath())
 	if err != nil || !bytes.Equal(after, damaged) {
 		t.Errorf("%s: the log was changed (%v)", what, err)
 	}
@@ -199,6 +209,12 @@ func (w *wounded) resume(t *testing.T, log []byte) {
 	if err := w.restore(log); err != nil {
 		t.Fatal(err)
 	}
+	w.goOn(t)
+}
+
+// goOn is one session that nobody disturbs.
+func (w *wounded) goOn(t *testing.T) {
+	t.Helper()
 	w.served, w.resumes, w.seen = 0, 1, nil
 	if err := w.begin(w.programs.stock); err != nil {
 		t.Fatal(err)
@@ -206,6 +222,7 @@ func (w *wounded) resume(t *testing.T, log []byte) {
 	if _, err := w.p.wait(); err != nil {
 		t.Fatal(err)
 	}
+	w.code = w.p.code()
 }
 
 func (w *wounded) verify(t *testing.T, what string) {
@@ -218,6 +235,59 @@ func (w *wounded) verify(t *testing.T, what string) {
 	}
 	ev.quiet = nil // how many rows were in doubt depends on the cut
 	if found := check(ev); len(found) > 0 {
+		t.Errorf("%s:\n  %s", what, strings.Join(found[:min(10, len(found))], "\n  "))
+	}
+}
+
+// TestDamagedPages cuts what an export has read so far, and flips its bits: what
+// the log cannot vouch for is read again, and the file is the same.
+func TestDamagedPages(t *testing.T) {
+	const arena, point = "export users, JSONL/rfc", "page kept, not noted"
+	if *only != "" && *only != arena {
+		t.Skipf("%s alone is tortured", *only)
+	}
+	b := newBench(t, program(t, stock()), program(t, pointed()))
+	a := b.arena(t, arena)
+	g, err := a.ground()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := b.die(t, &trial{scenario: a.scenario, wire: a.wire, rows: b.rows, calm: true, ground: g, programs: b.programs}, point, 12)
+	pages, err := os.ReadFile(w.pagesPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.exported(t, "the pages as they were", pages)
+	w.exported(t, "no pages", nil)
+	rng, n := rand.New(rand.NewPCG(*seed, 4)), *cuts
+	if n == 0 {
+		n = 100
+	}
+	for range n {
+		at := rng.IntN(len(pages))
+		w.exported(t, fmt.Sprintf("the pages cut behind byte %d", at), pages[:at])
+		damaged := slices.Clone(pages)
+		damaged[at] ^= 1 << rng.IntN(8)
+		w.exported(t, fmt.Sprintf("byte %d of the pages changed", at), damaged)
+	}
+}
+
+// exported goes on with an export whose pages are these.
+func (w *wounded) exported(t *testing.T, what string, pages []byte) {
+	t.Helper()
+	if err := w.restore(w.log); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.pagesPath(), pages, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t)
+	ev, err := w.exportEvidence()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", what, err, w.p.talk.String())
+	}
+	ev.anew = 1 // all of it may have to be read again
+	if found := checkExport(ev); len(found) > 0 {
 		t.Errorf("%s:\n  %s", what, strings.Join(found[:min(10, len(found))], "\n  "))
 	}
 }

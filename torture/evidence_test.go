@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,24 +25,32 @@ type evidence struct {
 	audit         []event
 	served        int // times that the sandbox was killed: its last lines may be missing
 	results       []result
-	absent        []result // of absent.csv
+	absent        []result         // of absent.csv
+	rejects       map[int][]string // classes in rejects.csv, by line
 	summary       summary
+	code          int // exit code of the last session
 	log           *checkpoint
-	quiet         *effort // of a clean run of the same job; nil where that is not compared
-	bulk          bool    // writes travelled in bulk requests
+	kept          map[string][]byte // what was learned of the directory, kept for later runs
+	quiet         *effort           // of a clean run of the same job; nil where that is not compared
+	bulk          bool              // writes travelled in bulk requests
 	resumes       int
 	doubts        int      // rows that were in doubt when a process died
+	waiting       int      // rows that waited for their groups when it died
 	seen          []string // violations that were seen on the way
 	allowUnknown  bool
 }
 
 // read reads the files of the run. One that cannot be read is a violation.
 func (ev *evidence) read(run string) {
-	var problems [4]error
+	var problems [5]error
 	if ev.job.leavers != nil {
 		ev.absent, problems[3] = readResults(filepath.Join(run, "absent.csv"))
 	}
+	ev.rejects, problems[4] = readRejects(filepath.Join(run, "rejects.csv"))
 	ev.results, problems[0] = readResults(filepath.Join(run, "results.csv"))
+	if ev.job.byID {
+		ev.nameResults()
+	}
 	ev.summary, problems[1] = readSummary(filepath.Join(run, "summary.json"))
 	ev.log, problems[2] = readCheckpoint(run)
 	if ev.log == nil {
@@ -55,14 +64,33 @@ func (ev *evidence) read(run string) {
 	}
 }
 
+// nameResults puts the names of people in the place of their ids, for a job whose
+// rows are known by id.
+func (ev *evidence) nameResults() {
+	names := map[string]string{}
+	for name, ids := range ev.before.ids {
+		if user, ok := strings.CutPrefix(name, "user "); ok && len(ids) == 1 {
+			names[ids[0]] = user
+		}
+	}
+	for i := range ev.results {
+		if name, known := names[ev.results[i].key]; known {
+			ev.results[i].key = name
+		}
+	}
+}
+
 // An event is a line of the audit file: a request, or a change that was made.
 type event struct {
 	Kind, Method, Path, Query, Op, Resource, ID, Key string
 	Status                                           int
 }
 
-// readAudit reads the audit file. A line that is torn is no line: the server
-// was killed while it wrote.
+// tornLine is what a server that was killed while it wrote leaves behind.
+const tornLine = "torn"
+
+// readAudit reads the audit file. A line that cannot be read is an event of a kind
+// of its own.
 func readAudit(path string) ([]event, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -71,9 +99,10 @@ func readAudit(path string) ([]event, error) {
 	var events []event
 	for line := range bytes.Lines(data) {
 		var e event
-		if json.Unmarshal(line, &e) == nil {
-			events = append(events, e)
+		if json.Unmarshal(line, &e) != nil {
+			e = event{Kind: tornLine}
 		}
+		events = append(events, e)
 	}
 	return events, nil
 }
@@ -115,6 +144,40 @@ func readResults(path string) ([]result, error) {
 	return results, nil
 }
 
+// readRejects reads the classes in rejects.csv, by the line of the row. There is
+// no such file where nothing was rejected.
+func readRejects(path string) (map[int][]string, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	in := csv.NewReader(bytes.NewReader(text))
+	in.FieldsPerRecord = -1
+	records, err := in.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	rejects := map[int][]string{}
+	for i, r := range records {
+		at := len(r) - 3
+		if i == 0 {
+			if at < 0 || strings.Join(r[at:], ",") != "_line,_class,_error" {
+				return nil, fmt.Errorf("%s has another header: %q", path, r)
+			}
+			continue
+		}
+		line, err := strconv.Atoi(r[at])
+		if err != nil || len(r) != len(records[0]) {
+			return rejects, fmt.Errorf("%s: the line %q", path, r)
+		}
+		rejects[line] = append(rejects[line], r[at+1])
+	}
+	return rejects, nil
+}
+
 // summary is what the checker reads of summary.json.
 type summary struct {
 	Rows map[string]int
@@ -136,7 +199,17 @@ type checkpoint struct {
 	intents  map[int]bool    // lines with an intent that was not taken back
 	keys     map[uint64]bool // hashes of the keys of all intents
 	outcomes map[int]string
+	classes  map[int]string // of outcomes
+	steps    map[int]bool   // lines that have come to something, and wait for more
+	ended    bool           // the last session ended in order
+	exit     int            // of that session
 	finished bool
+}
+
+func newCheckpoint(text []byte) *checkpoint {
+	return &checkpoint{
+		text: text, intents: map[int]bool{}, keys: map[uint64]bool{}, outcomes: map[int]string{}, classes: map[int]string{}, steps: map[int]bool{},
+	}
 }
 
 // readCheckpoint reads a log; nil if there is none. Only the last line may be
@@ -149,7 +222,7 @@ func readCheckpoint(dir string) (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoint{text: text, intents: map[int]bool{}, keys: map[uint64]bool{}, outcomes: map[int]string{}}
+	c := newCheckpoint(text)
 	number := 0
 	for line := range bytes.Lines(text) {
 		number++
@@ -175,15 +248,17 @@ func (c *checkpoint) take(line []byte) error {
 		Kind, Run string
 		Rows      [][]any
 		Finished  bool
+		Exit      int
 	}
 	if err := json.Unmarshal(body, &record); err != nil {
 		return err
 	}
-	c.finished = record.Kind == "end" && record.Finished
+	c.ended = record.Kind == "end"
+	c.finished, c.exit = c.ended && record.Finished, record.Exit
 	switch record.Kind {
 	case "header":
 		c.run = record.Run
-	case "intent", "void", "done":
+	case "intent", "void", "step", "done":
 		for _, cells := range record.Rows {
 			if err := c.takeRow(record.Kind, cells); err != nil {
 				return err
@@ -206,12 +281,31 @@ func (c *checkpoint) takeRow(kind string, cells []any) error {
 		key, err := strconv.ParseUint(hash, 16, 64)
 		c.keys[key] = true
 		return err
+	case "step": // it ends the intents so far
+		c.steps[line] = true
+		delete(c.intents, line)
 	case "done":
-		if outcome, isText := cells[1].(string); isText && c.outcomes[line] == "" {
-			c.outcomes[line] = outcome
+		outcome, isText := cells[1].(string)
+		if !isText || c.outcomes[line] != "" {
+			break
+		}
+		c.outcomes[line] = outcome
+		if len(cells) > 3 {
+			c.classes[line], _ = cells[3].(string)
 		}
 	}
 	return nil
+}
+
+// waits counts the rows that have come to something and have no outcome yet.
+func (c *checkpoint) waits() int {
+	n := 0
+	for line := range c.steps {
+		if c.outcomes[line] == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // inDoubt counts the rows with an intent and no outcome. One whose intent was
@@ -233,20 +327,39 @@ func (c *checkpoint) keyHash(key string) uint64 {
 }
 
 // ahead says what the directory has done without an intent in the log. It must
-// be given an audit that was read before the log.
-func (c *checkpoint) ahead(audit []event) []string {
+// be given an audit that was read before the log, and the ids of all people.
+func (c *checkpoint) ahead(audit []event, users []string) []string {
 	var found []string
+	groups := map[string]bool{} // of which there are intents
 	for _, e := range audit {
-		intended := c.keys[c.keyHash(e.Key)] || c.keys[c.keyHash(e.ID)] // by id: those whom the input does not hold
-		if e.Kind == "commit" && e.Resource == "User" && !intended {
+		if e.Kind != "commit" || groups[e.ID] {
+			continue
+		}
+		if c.intended(e, users) {
+			groups[e.ID] = e.Resource == "Group"
+		} else {
 			found = append(found, fmt.Sprintf("the directory did a %s of %s, and the log has no intent of it", e.Op, e.Key))
 		}
 	}
 	return found
 }
 
-// unwritten says which outcomes are in the log and not in results.csv.
-func (c *checkpoint) unwritten(results []byte) []string {
+// intended says whether there is an intent for a change. Those whom the input does
+// not hold have it under their id, and a group under its id and that of somebody
+// who comes or goes.
+func (c *checkpoint) intended(e event, users []string) bool {
+	switch {
+	case c.keys[c.keyHash(e.Key)] || c.keys[c.keyHash(e.ID)]:
+		return true
+	case e.Resource != "Group" || e.Op == "create":
+		return false
+	}
+	return slices.ContainsFunc(users, func(user string) bool { return c.keys[c.keyHash(e.ID+" "+user)] })
+}
+
+// unwritten says which outcomes are in the log and not in results.csv, or rejected
+// and not in rejects.csv.
+func (c *checkpoint) unwritten(results []byte, rejected map[string]bool) []string {
 	var found []string
 	lines := map[string]bool{}
 	for line := range bytes.Lines(results) {
@@ -254,8 +367,12 @@ func (c *checkpoint) unwritten(results []byte) []string {
 		lines[string(number)] = true
 	}
 	for line, outcome := range c.outcomes {
-		if !lines[strconv.Itoa(line)] {
+		number := strconv.Itoa(line)
+		if !lines[number] {
 			found = append(found, fmt.Sprintf("line %d is %s in the log and not in results.csv", line, outcome))
+		}
+		if outcome == "rejected" && !rejected[number] {
+			found = append(found, fmt.Sprintf("line %d is %s in the log and not in rejects.csv", line, outcome))
 		}
 	}
 	slices.Sort(found)
@@ -265,40 +382,57 @@ func (c *checkpoint) unwritten(results []byte) []string {
 // effort is how many requests a run took.
 type effort struct {
 	writes   int
+	members  int // writes that put people into a group, or take them out
 	lookups  int // reads that name a resource
 	startup  int // of these, those before the first write
 	listings int // reads that name nobody
-	failed   int // writes without a good or a definite answer
+	failed   int // rows of writes without a good or a definite answer
+	broken   int // writes of members without one
 	repelled int // other requests that the sandbox's faults struck
+	bulk     int // of the writes, bulk requests
 }
 
 // effortOf counts the requests of a run.
 func effortOf(audit []event) effort {
 	var e effort
 	for _, r := range audit {
-		if r.Kind != "request" {
-			continue
-		}
-		switch write := r.Method != "GET"; {
-		case r.Status == 429 || r.Status == 502 || !write && (r.Status == 0 || r.Status > 499):
-			e.repelled++
-		case write && (r.Status == 0 || r.Status > 499):
-			e.failed += rowsOf(r)
-		}
-		switch {
-		case r.Method != "GET":
-			e.writes++
-		case namesSomebody(r):
-			e.lookups++
-			if e.writes == 0 {
-				e.startup++
-			}
-		default:
-			e.listings++
+		if r.Kind == "request" {
+			e.add(r)
 		}
 	}
 	return e
 }
+
+func (e *effort) add(r event) {
+	read, failed := r.Method == http.MethodGet, r.Status == 0 || r.Status > 499
+	switch {
+	case r.Status == 429 || r.Status == 502 || read && failed:
+		e.repelled++
+	case failed && ofGroup(r):
+		e.broken++
+	case failed:
+		e.failed += rowsOf(r)
+	}
+	switch {
+	case !read && ofGroup(r):
+		e.members++
+	case !read:
+		e.writes++
+		if strings.HasSuffix(r.Path, "/Bulk") {
+			e.bulk++
+		}
+	case namesSomebody(r):
+		e.lookups++
+		if e.writes+e.members == 0 {
+			e.startup++
+		}
+	default:
+		e.listings++
+	}
+}
+
+// ofGroup tells what is asked of one group.
+func ofGroup(r event) bool { return strings.Contains(strings.ToLower(r.Path), "/groups/") }
 
 // rowsOf is how many rows a write may have been for.
 func rowsOf(r event) int {

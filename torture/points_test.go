@@ -39,62 +39,68 @@ func Pass(point string) {
 // call goes in front of the text.
 type point struct {
 	name     string
-	file     string
+	folder   string
 	function string
 	before   string
-	often    bool // it is passed for every row or batch, and not once a session
-	early    bool // a session passes it before its first new row
+	of       string // the kind of work that comes by; "" is all
+	often    bool   // it is passed for every row or batch, and not once a session
+	early    bool   // a session passes it before its first new row
 }
+
+// Kinds of work.
+const (
+	ofImports = "imports"
+	ofRows    = "rows"
+	ofSingles = "rows that travel alone"
+	ofBulk    = "bulk requests"
+	ofMembers = "memberships"
+	ofExports = "exports"
+)
 
 // points are the places where dying does different harm. Those that can be hit
 // from outside as well are hit from outside as well: see triggers.
 func points() []point {
 	const (
-		log     = "internal/journal/log.go"
-		open    = "internal/journal/open.go"
-		send    = "internal/pipeline/send.go"
-		worker  = "internal/pipeline/worker.go"
-		collect = "internal/pipeline/collect.go"
-		bulk    = "internal/pipeline/bulk.go"
-		chunk   = "internal/pipeline/memberchunk.go"
-		results = "internal/report/results.go"
-		report  = "internal/report/report.go"
-		run     = "cmd/scimbulk/importrun.go"
+		journal  = "internal/journal"
+		pipeline = "internal/pipeline"
+		report   = "internal/report"
+		rows     = "internal/rows"
+		command  = "cmd/scimbulk"
 	)
 	return []point{
-		{name: "log written, not yet in place", file: open, function: "place(", before: "err = os.Rename(aside, path)", early: true},
-		{name: "log in place, directory not synced", file: open, function: "place(", before: "return syncDir(dir)", early: true},
-		{name: "results rewritten aside", file: results, function: "rewrite(", before: "return os.Rename(", early: true},
-		{name: "result files open", file: run, function: "(r *importRun) begin(", before: "r.files.Changes =", early: true},
-		{name: "intent written, not synced", file: log, function: "(l *Log) flush(", before: "err = l.sync()", often: true},
-		{name: "intent synced, nobody told", file: log, function: "(l *Log) flush(", before: "if taken != nil {\n\t\ttaken.err", often: true},
-		{name: "intent durable, not sent", file: send, function: "(w *row) sendOnce(", before: "return w.send(ctx, body)", often: true},
-		{name: "answered", file: send, function: "(w *row) write(", before: "w.result.Change = w.change", often: true},
-		{name: "bulk request intended, not sent", file: bulk, function: "(b *batcher) carry(", before: "b.send(batch.ctx, batch.writes)", often: true},
-		{name: "bulk request answered", file: bulk, function: "(b *batcher) send(", before: "if err != nil {\n\t\tb.failed(", often: true},
-		{name: "member chunk intended, not sent", file: chunk, function: "(g *memberGroup) patch(", before: "resp, err := g.Client.Patch(", often: true},
-		{name: "member chunk answered", file: chunk, function: "(g *memberGroup) patch(", before: "if err == nil {\n\t\tg.clock", often: true},
-		{name: "row done, collector not told", file: worker, function: "(r *run) finish(", before: "w.complete(result)", often: true},
-		{name: "result buffered", file: collect, function: "(r *run) writeBatch(", before: "if err := r.flush()", often: true},
-		{name: "result written, outcome not logged", file: collect, function: "(r *run) writeBatch(", before: "if r.Log != nil {", often: true},
-		{name: "outcome logged", file: collect, function: "(r *run) writeBatch(", before: "r.count(", often: true},
-		{name: "all done, no end", file: run, function: "(r *importRun) carryOut(", before: "code := r.codeOf("},
-		{name: "summary written aside", file: report, function: "writeAside(", before: "return os.Rename("},
-		{name: "summary saved, ended", file: run, function: "(r *importRun) carryOut(", before: "if err := r.show(summary)"},
+		{name: "log written, not yet in place", folder: journal, function: "place(", before: "err = os.Rename(aside, path)", early: true},
+		{name: "log in place, directory not synced", folder: journal, function: "place(", before: "return syncDir(dir)", early: true},
+		{name: "results rewritten aside", folder: report, function: "rewrite(", before: "return os.Rename(", early: true, of: ofImports},
+		{name: "result files open", folder: command, function: "(r *importRun) begin(", before: "r.files.Changes =", early: true, of: ofImports},
+		{name: "intent written, not synced", folder: journal, function: "(l *Log) flush(", before: "err = l.sync()", often: true, of: ofImports},
+		{name: "intent synced, nobody told", folder: journal, function: "(l *Log) flush(", before: "if taken != nil {\n\t\ttaken.err", often: true, of: ofImports},
+		{name: "intent durable, not sent", folder: pipeline, function: "(w *row) sendOnce(", before: "return w.send(ctx, body)", often: true, of: ofSingles},
+		{name: "answered", folder: pipeline, function: "(w *row) write(", before: "w.result.Change = w.change", often: true, of: ofRows},
+		{name: "bulk request intended, not sent", folder: pipeline, function: "(b *batcher) carry(", before: "b.send(batch.ctx, batch.writes)", often: true, of: ofBulk},
+		{name: "bulk request answered", folder: pipeline, function: "(b *batcher) send(", before: "if err != nil {\n\t\tb.failed(", often: true, of: ofBulk},
+		{name: "member chunk intended, not sent", folder: pipeline, function: "(g *memberGroup) patch(", before: "resp, err := g.Client.Patch(", often: true, of: ofMembers},
+		{name: "member chunk answered", folder: pipeline, function: "(g *memberGroup) patch(", before: "if err == nil {\n\t\tg.clock", often: true, of: ofMembers},
+		{name: "row done, collector not told", folder: pipeline, function: "(r *run) finish(", before: "w.complete(result)", often: true, of: ofRows},
+		{name: "result buffered", folder: pipeline, function: "(r *run) writeBatch(", before: "if err := r.flush()", often: true, of: ofImports},
+		{name: "result written, outcome not logged", folder: pipeline, function: "(r *run) writeBatch(", before: "if r.Log != nil {", often: true, of: ofImports},
+		{name: "outcome logged", folder: pipeline, function: "(r *run) writeBatch(", before: "r.count(", often: true, of: ofImports},
+		{name: "all done, no end", folder: command, function: "(r *importRun) carryOut(", before: "code := r.codeOf(", of: ofImports},
+		{name: "summary written aside", folder: report, function: "writeAside(", before: "return os.Rename("},
+		{name: "summary saved, ended", folder: command, function: "(r *importRun) carryOut(", before: "if err := r.show(summary)", of: ofImports},
+		{name: "page kept, not noted", folder: pipeline, function: "(x *listing) keep(", before: "return x.Note(m)", often: true, of: ofExports},
+		{name: "exported file not yet in place", folder: rows, function: "(o *Output) Commit(", before: "err = os.Rename(", of: ofExports},
+		{name: "exported file in place, directory not synced", folder: rows, function: "(o *Output) Commit(", before: "return syncDir(", of: ofExports},
+		{name: "exported files in place, no manifest", folder: command, function: "(x *exportRun) saveManifest(", before: "switch {", of: ofExports},
+		{name: "manifest saved, pages still there", folder: command, function: "(x *exportRun) letGo(", before: "for _, resource := range", of: ofExports},
 	}
 }
 
 // pointed is the program with its kill points.
 func pointed() *build {
 	b := &build{name: "pointed", added: map[string]string{"internal/killpoint/killpoint.go": killPackage}}
-	imports := map[string]bool{}
 	for _, p := range points() {
-		if !imports[p.file] {
-			imports[p.file] = true
-			b.edits = append(b.edits, edit{p.file, "", "import (\n", "import (\n\t\"scimbulk/internal/killpoint\"\n"})
-		}
 		call := fmt.Sprintf("killpoint.Pass(%q)\n", p.name)
-		b.edits = append(b.edits, edit{p.file, p.function, p.before, call + p.before})
+		b.edits = append(b.edits, edit{p.folder, p.function, p.before, call + p.before, "scimbulk/internal/killpoint"})
 	}
 	return b
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -34,7 +35,9 @@ type process struct {
 func launch(program, dir string, env []string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Dir = dir
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "SCIMBULK_TOKEN=" + token}, env...)
+	p.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, homeFolder), "TMPDIR=" + filepath.Join(dir, tempFolder), "SCIMBULK_TOKEN=" + token,
+	}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, &p.talk
 	if err := p.cmd.Start(); err != nil {
 		return nil, err

@@ -7,29 +7,60 @@ import (
 	"strings"
 )
 
-// A scenario is a job for the importer and what it must come to.
+// A scenario is a job for the program and what it must come to.
 type scenario struct {
 	name     string
 	dialects []string
+	alone    bool     // its writes never travel in bulk requests
 	faults   []string // that its sandbox has always, beside those that a trial draws
 	never    []string // faults that a trial does not draw: what they do to such a job is no matter of resuming
 	late     bool     // creates may come late and twice, so that there is a settle window
+	undone   bool     // the run is taken back afterwards, and that is tortured as well
 	make     func(n int, before *census) *job
 	people   func(n int) map[string]person // who is there before; nil for nobody
-	seed     int                           // made-up people and groups that are there as well
+	seed     func(n int) int               // made-up people who are there as well, and a twentieth as many groups
 	members  func(n int) map[int][]string  // whom the harness adds to the i-th group before
+}
+
+// A wire is what the writes of a trial travel by.
+type wire struct {
+	dialect string
+	bulk    bool // in bulk requests
+}
+
+func (w wire) String() string {
+	if w.bulk {
+		return w.dialect + "+bulk"
+	}
+	return w.dialect
+}
+
+// wires are all that a scenario of so many rows can go by.
+func (s *scenario) wires(rows int) (all []wire) {
+	for _, dialect := range s.dialects {
+		all = append(all, wire{dialect: dialect})
+		if dialect == "rfc" && !s.alone && rows >= fewestRowsForBulk {
+			all = append(all, wire{dialect, true})
+		}
+	}
+	return all
 }
 
 // A job is one input, the command line, and what a clean run makes of it.
 type job struct {
-	files   map[string]string // by name; the first in args is the input
-	args    []string
-	planned bool // the input is planned first, and the plan is applied
-	rows    []row
-	after   map[string]person          // whom the directory holds afterwards, of those that the rows name
-	groups  map[string]map[string]bool // members afterwards, of the groups that the rows name
-	made    []string                   // groups that are there afterwards
-	leavers []string                   // whom the input does not hold, and who are turned inactive for it
+	files       map[string]string // by name; the first in args is the input
+	args        []string
+	planned     bool   // the input is planned first, and the plan is applied
+	undoes      string // directory of the run that is taken back: the plan of that is applied
+	byKey       bool   // the lines of the results are not those of the rows
+	byID        bool   // the keys in the results are ids
+	membersOnly bool   // no row is about a person alone
+	rows        []row
+	after       map[string]person          // whom the directory holds afterwards, of those that the rows name
+	groups      map[string]map[string]bool // members afterwards, of the groups that the rows name
+	made        []string                   // groups that are there afterwards
+	leavers     []string                   // whom the input does not hold, and who are turned inactive for it
+	exports     *exported                  // what an export leaves; nil for other jobs
 }
 
 // A row is a line of the input and its outcome in a clean run.
@@ -38,7 +69,8 @@ type row struct {
 	key     string
 	outcome string
 	class   string
-	steps   int // writes that may follow the first: references that are set later
+	own     string // what it comes to without its groups, where that is another outcome
+	steps   int    // writes that may follow the first: references that are set later
 }
 
 // outcomes that change nothing.
@@ -50,19 +82,36 @@ func scenarios() []scenario {
 	return []scenario{
 		{name: "create", dialects: both, make: createJob, people: everyTenth},
 		{name: "create, nobody there", dialects: both, make: newcomersJob},
-		{name: "create without looking", dialects: both, make: blindJob, seed: 40},
+		{name: "create without looking", dialects: both, make: blindJob, seed: fixed(40)},
 		{name: "upsert, mixed", dialects: both, make: mixedJob, people: mostOfThem},
 		{name: "delete", dialects: both, make: deleteJob, people: mostOfThem},
 		{name: "references and cycles", dialects: both, make: managersJob, people: everyTenth},
 		{name: "several rows a key", dialects: both, make: repeatedJob, never: []string{"late-visibility=100ms"}},
 		{name: "several rows a key, with managers", dialects: both, make: movedJob, never: []string{"late-visibility=100ms"}},
-		{name: "memberships", dialects: both, make: membersJob, people: members, seed: 20 * crews, members: alreadyIn},
+		{name: "memberships", dialects: both, alone: true, make: membersJob, people: members, seed: fixed(20 * crews), members: alreadyIn},
+		{name: "people and their groups", dialects: both, make: joinersJob, people: mostOfThem, seed: fixed(20 * crews), members: inOneCrew},
+		{name: "people and their groups, replaced", dialects: both, make: moversJob, people: mostOfThem, seed: fixed(20 * crews), members: inOneCrew},
 		{name: "leavers", dialects: both, make: leaversJob, people: mostOfThem},
+		{name: "patch users", dialects: both, make: patchJob, people: mostOfThem},
 		{name: "apply", dialects: both, make: applyJob, people: mostOfThem},
+		{name: "undo", dialects: both, make: mixedJob, people: mostOfThem, undone: true},
 		{name: "groups", dialects: []string{"rfc"}, make: groupsJob, late: true},
 		{name: "create where keys are not unique", dialects: []string{"rfc"}, make: newcomersJob, faults: []string{"non-unique"}, late: true},
+		{name: "export users, CSV", dialects: both, alone: true, make: exportOf("users", "csv"), seed: all},
+		{name: "export users, JSONL", dialects: both, alone: true, make: exportOf("users", "jsonl"), seed: all},
+		{name: "export groups, CSV", dialects: both, alone: true, make: exportOf("groups", "csv"), seed: all},
+		{name: "export groups, JSONL", dialects: both, alone: true, make: exportOf("groups", "jsonl"), seed: all},
+		{name: "export all, CSV", dialects: both, alone: true, make: exportOf("all", "csv"), seed: all},
+		{name: "export all, JSONL", dialects: both, alone: true, make: exportOf("all", "jsonl"), seed: all},
+		{
+			name: "export users by cursor", dialects: []string{"rfc"}, alone: true, make: exportOf("users", "jsonl"), seed: all,
+			faults: []string{"ignore-start-index"},
+		},
 	}
 }
+
+func fixed(n int) func(int) int { return func(int) int { return n } }
+func all(n int) int             { return n }
 
 // Everything about the i-th person follows from i. The words can be found
 // again: none of them may stand in a checkpoint log.
@@ -232,7 +281,7 @@ func mixedJob(n int, before *census) *job {
 // changes alone.
 func applyJob(n int, before *census) *job {
 	j := mixedJob(n, before)
-	j.planned = true
+	j.planned, j.byKey = true, true
 	j.rows = slices.DeleteFunc(j.rows, func(r row) bool { return slices.Contains(inert, r.outcome) })
 	return j
 }
@@ -425,7 +474,7 @@ func membersJob(n int, before *census) *job {
 		}
 	}
 	j := t.job(nil)
-	j.groups = groups
+	j.groups, j.membersOnly = groups, true
 	return j
 }
 

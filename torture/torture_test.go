@@ -19,12 +19,13 @@ import (
 
 var (
 	runs     = flag.Int("runs", 50, "kills in total")
-	rowsEach = flag.Int("rows", 120, "rows of each run")
+	rowsEach = flag.Int("rows", fewestRowsForBulk, "rows of each run")
 	seed     = flag.Uint64("seed", 1, "seed of the first trial; the next one has the next number")
 	only     = flag.String("only", "", "scenario/dialect to torture alone")
+	every    = flag.Bool("every", false, "torture each scenario in each dialect, and not in one of them alone")
 	jobs     = flag.Int("jobs", 2, "trials at a time")
 	perRun   = flag.Int("kills-a-run", 0, "kills of each run (default: one in 150 rows, from 3 to 10)")
-	tableOut = flag.String("table", "", "file for the table, in Markdown")
+	pageOut  = flag.String("page", "", "page in whose marks the tables are put")
 )
 
 // killsEach is how often each run is killed.
@@ -42,16 +43,50 @@ type ground struct {
 	before *census
 	job    *job
 	quiet  *effort
+	undone *effort // of taking a clean run back
 	took   time.Duration
+
+	whole map[string][]byte // files of an export, by name
+	grade string            // of that export
 }
 
 // TestTorture is the short form. make torture makes it as long as one likes.
 func TestTorture(t *testing.T) {
 	bench := newBench(t, program(t, stock()), program(t, pointed()))
+	if len(bench.turns) == 0 {
+		t.Fatalf("there is no scenario %q", *only)
+	}
 	if left := bench.torture(t, *runs); left > 0 {
 		t.Errorf("%d of %d kills did not come about", left, *runs)
 	}
 	bench.report(t)
+	bench.nothingIsSkipped(t)
+}
+
+// killsForAll is how many kills are enough to have struck at every point and
+// drawn every fault.
+const killsForAll = 800
+
+// nothingIsSkipped sees that a long torture has died at every point, and has had
+// every fault.
+func (b *bench) nothingIsSkipped(t *testing.T) {
+	if *runs < killsForAll || *only != "" || t.Failed() {
+		return
+	}
+	for _, p := range points() {
+		at := blow{kind: byPoint, point: p.name}
+		held := at
+		held.linger = 1
+		if b.struck[at.String()]+b.struck[held.String()] == 0 {
+			t.Errorf("nobody has died at the point %q", p.name)
+		}
+	}
+	counted, odd := troubles()
+	for _, fault := range slices.Concat(counted, odd, readTroubles()) {
+		if b.faults[fault] == 0 {
+			t.Errorf("no sandbox has had the fault %s", fault)
+		}
+	}
 }
 
 // bench runs trials and adds up what they come to.
@@ -59,39 +94,46 @@ type bench struct {
 	programs programs
 	rows     int // of each run
 	dir      string
-	grounds  []*arena
+	arenas   []*arena
+	turns    []*arena // those that are tortured, in turns
 
 	mu     sync.Mutex
 	totals map[string]*total
 	struck map[string]int
+	faults map[string]int // trials that had them
 	failed bool
 }
 
-// arena is a scenario in a dialect.
+// arena is a scenario in a dialect, by one way of writing.
 type arena struct {
 	*scenario
-	dialect string
-	once    func() (*ground, error)
+	wire
+	ground func() (*ground, error)
 }
 
-func (a *arena) name() string { return a.scenario.name + "/" + a.dialect }
+func (a *arena) name() string { return a.scenario.name + "/" + a.wire.String() }
 
 type total struct{ runs, kills, doubts, writes, unknown, violations int }
 
 func newBench(t *testing.T, stock, pointed string) *bench {
-	b := &bench{programs: programs{stock, pointed}, rows: *rowsEach, dir: t.TempDir(), totals: map[string]*total{}, struck: map[string]int{}}
-	for _, s := range scenarios() {
-		for _, dialect := range s.dialects {
-			if *only != "" && *only != s.name+"/"+dialect {
-				continue
-			}
-			a := &arena{scenario: &s, dialect: dialect}
-			a.once = sync.OnceValues(func() (*ground, error) { return b.prepare(a) })
-			b.grounds = append(b.grounds, a)
-		}
+	b := &bench{
+		programs: programs{stock, pointed}, rows: *rowsEach, dir: t.TempDir(),
+		totals: map[string]*total{}, struck: map[string]int{}, faults: map[string]int{},
 	}
-	if len(b.grounds) == 0 {
-		t.Fatalf("there is no scenario %q", *only)
+	for i, s := range scenarios() {
+		grounds := map[string]func() (*ground, error){}
+		wires := s.wires(b.rows)
+		for k, w := range wires {
+			a := &arena{scenario: &s, wire: w}
+			if grounds[w.dialect] == nil {
+				grounds[w.dialect] = sync.OnceValues(func() (*ground, error) { return b.prepare(a) })
+			}
+			a.ground = grounds[w.dialect]
+			b.arenas = append(b.arenas, a)
+			if *only == a.name() || *only == "" && (*every || k == i%len(wires)) {
+				b.turns = append(b.turns, a)
+			}
+		}
 	}
 	return b
 }
@@ -99,12 +141,12 @@ func newBench(t *testing.T, stock, pointed string) *bench {
 // arena finds a scenario in a dialect.
 func (b *bench) arena(t *testing.T, name string) *arena {
 	t.Helper()
-	for _, a := range b.grounds {
+	for _, a := range b.arenas {
 		if a.name() == name {
 			return a
 		}
 	}
-	t.Skipf("%s is not tortured", name)
+	t.Fatalf("there is no scenario %q", name)
 	return nil
 }
 
@@ -117,8 +159,8 @@ func (b *bench) torture(t *testing.T, kills int) (left int) {
 	take := func() (int, bool) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		enough := left <= 0 && (number >= len(b.grounds) || *only != "")
-		if enough || b.failed || number > 20*kills+len(b.grounds) {
+		enough := left <= 0 && (number >= len(b.turns) || *only != "")
+		if enough || b.failed || number > 20*kills+len(b.turns) {
 			return 0, false
 		}
 		number++
@@ -140,14 +182,14 @@ func (b *bench) torture(t *testing.T, kills int) (left int) {
 
 // one runs the n-th trial and returns its kills.
 func (b *bench) one(t *testing.T, n int) int {
-	a := b.grounds[n%len(b.grounds)]
-	g, err := a.once()
+	a := b.turns[n%len(b.turns)]
+	g, err := a.ground()
 	if err != nil {
 		b.fail(t, "%s: the clean run: %v", a.name(), err)
 		return 0
 	}
 	tr := &trial{
-		scenario: a.scenario, dialect: a.dialect, rows: b.rows, kills: killsEach(), seed: *seed + uint64(n), ground: g, programs: b.programs,
+		scenario: a.scenario, wire: a.wire, rows: b.rows, kills: killsEach(), seed: *seed + uint64(n), ground: g, programs: b.programs,
 	}
 	dir, err := os.MkdirTemp(b.dir, "trial")
 	if err != nil {
@@ -208,6 +250,9 @@ func (b *bench) add(name string, o *outcome) {
 	for what, times := range o.struck {
 		b.struck[what] += times
 	}
+	for _, fault := range o.faults {
+		b.faults[fault]++
+	}
 }
 
 func (s *total) add(o *total) {
@@ -231,23 +276,50 @@ func (b *bench) prepare(a *arena) (*ground, error) {
 		return nil, err
 	}
 	g.job = a.make(b.rows, g.before)
-	tr := &trial{scenario: a.scenario, dialect: a.dialect, rows: b.rows, ground: g, programs: b.programs}
 	quiet := *a.scenario
-	quiet.faults = nil
-	tr.scenario = &quiet
-	tr.calm = true
+	if g.job.exports == nil {
+		quiet.faults = nil
+	}
+	tr := &trial{scenario: &quiet, wire: wire{dialect: a.dialect}, rows: b.rows, calm: true, ground: g, programs: b.programs}
 	start := time.Now()
-	ev, err := tr.evidenceOf(filepath.Join(dir, "quiet"))
+	found, err := tr.inPeace(filepath.Join(dir, "quiet"))
+	g.took = time.Since(start)
+	if err == nil && len(found) > 0 {
+		err = errors.New(strings.Join(found[:min(10, len(found))], "\n  "))
+	}
+	return g, err
+}
+
+// inPeace carries a trial out that nobody disturbs, and keeps what it took.
+func (t *trial) inPeace(dir string) (violations []string, err error) {
+	g := t.ground
+	if g.job.exports != nil {
+		ev, err := t.exportOf(dir)
+		if err != nil {
+			return nil, err
+		}
+		g.takeWhole(ev)
+		effort := effortOf(ev.audit)
+		g.quiet = &effort
+		return checkExport(ev), nil
+	}
+	ev, err := t.evidenceOf(dir)
 	if err != nil {
 		return nil, err
 	}
-	g.took = time.Since(start)
-	if found := check(ev); len(found) > 0 {
-		return nil, errors.New(strings.Join(found[:min(10, len(found))], "\n  "))
-	}
 	effort := effortOf(ev.audit)
 	g.quiet = &effort
-	return g, nil
+	found := check(ev)
+	if !t.scenario.undone {
+		return found, nil
+	}
+	back, err := t.reverse(ev).evidenceOf(filepath.Join(dir, "undo"))
+	if err != nil {
+		return nil, fmt.Errorf("the undo: %w", err)
+	}
+	undone := effortOf(back.audit)
+	g.undone = &undone
+	return append(found, check(back)...), nil
 }
 
 // populate fills a directory and reads it.
@@ -256,8 +328,8 @@ func (b *bench) populate(a *arena, g *ground) error {
 		return err
 	}
 	args := []string{"--dialect", a.dialect, "--data", g.dir}
-	if a.seed > 0 {
-		args = append(args, "--seed", fmt.Sprint(a.seed))
+	if a.seed != nil {
+		args = append(args, "--seed", fmt.Sprint(a.seed(b.rows)))
 	}
 	s := newServer(b.programs.stock, filepath.Dir(g.dir), args...)
 	if err := s.startAnywhere(); err != nil {

@@ -1,7 +1,6 @@
 package torture
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,47 +13,54 @@ import (
 // workers is how many rows the importer has in hand at a time.
 const workers = 8
 
-// fewestForBulk is the number of rows from which on the importer asks for bulk
-// requests, mostInBulk how many rows travel in one, and mostInHand how many are
-// under way then.
+// mostInBulk is how many rows travel in a bulk request, and mostInHand how many
+// are under way then.
 const (
-	fewestForBulk = 100
-	mostInBulk    = 100
-	mostInHand    = 800
+	mostInBulk = 100
+	mostInHand = 800
 )
+
+// fewestRowsForBulk is how many rows a run needs to ask for bulk requests: a
+// hundred changes, and in some scenarios every third row changes nothing.
+const fewestRowsForBulk = 150
 
 // A trial is one run of a scenario, tortured.
 type trial struct {
 	scenario *scenario
-	dialect  string
+	wire
 	rows     int
 	kills    int // how many there shall be
 	seed     uint64
 	calm     bool // nothing is done to it
-	plain    bool // no faults but the scenario's, no bulk requests, and killed from outside alone
+	plain    bool // no faults but the scenario's, and killed from outside alone
+	undoing  bool // what is done takes back what an earlier trial has done
 	ground   *ground
 	programs programs
+	addr     string // of the sandbox; "" for any
 
 	rng    *rand.Rand
 	dir    string
 	faults []string
-	bulk   bool     // writes travel in bulk requests
 	args   []string // of the command that begins the run
 	server *server
 	p      *process
+	logged int64 // size of the log when the session began
 
 	done    int // kills so far, of either process
 	served  int // of these, of the sandbox
 	resumes int
-	doubts  int
-	struck  map[string]int // kills by what set them off
+	doubts  int            // rows in doubt at each death
+	waiting int            // rows that waited for their groups at each death
+	struck  map[string]int // kills, and other stops, by what set them off
 	seen    []string
-	stops   int // sessions that ended by themselves before the run was done
+	stops   int  // sessions that ended by themselves before the run was done
+	code    int  // exit code of the last session
+	old     bool // an older export was there before
 }
 
 type programs struct{ stock, pointed string }
 
-func (t *trial) name() string { return t.scenario.name + "/" + t.dialect }
+func (t *trial) name() string { return t.scenario.name + "/" + t.wire.String() }
 
 // outcome is what a trial has come to.
 type outcome struct {
@@ -67,10 +73,32 @@ type outcome struct {
 
 // run carries the trial out in dir. An error is one of the harness.
 func (t *trial) run(dir string) (*outcome, error) {
+	if t.ground.job.exports != nil {
+		ev, err := t.exportOf(dir)
+		if err != nil {
+			return nil, err
+		}
+		return &outcome{kills: t.done, struck: t.struck, violations: checkExport(ev), faults: t.faults}, nil
+	}
 	ev, err := t.evidenceOf(dir)
 	if err != nil {
 		return nil, err
 	}
+	o := t.outcome(ev)
+	if !t.scenario.undone {
+		return o, nil
+	}
+	back := t.reverse(ev)
+	second, err := back.evidenceOf(filepath.Join(dir, "undo"))
+	if err != nil {
+		return nil, fmt.Errorf("the undo: %w", err)
+	}
+	o.add(back.outcome(second))
+	return o, nil
+}
+
+// outcome is what a trial has come to by its evidence.
+func (t *trial) outcome(ev *evidence) *outcome {
 	o := &outcome{kills: t.done, doubts: ev.doubts, struck: t.struck, violations: check(ev), faults: t.faults}
 	if ev.quiet != nil && !t.bulk {
 		o.writes = effortOf(ev.audit).writes - ev.quiet.writes
@@ -80,7 +108,28 @@ func (t *trial) run(dir string) (*outcome, error) {
 			o.unknown++
 		}
 	}
-	return o, nil
+	return o
+}
+
+func (o *outcome) add(more *outcome) {
+	o.kills, o.doubts, o.writes, o.unknown = o.kills+more.kills, o.doubts+more.doubts, o.writes+more.writes, o.unknown+more.unknown
+	o.violations, o.faults = append(o.violations, more.violations...), append(o.faults, more.faults...)
+	for what, times := range more.struck {
+		o.struck[what] += times
+	}
+}
+
+// reverse is the trial that takes back what this one has done, in what it has
+// left.
+func (t *trial) reverse(ev *evidence) *trial {
+	g := &ground{dir: filepath.Join(t.dir, "directory"), before: ev.after, took: t.ground.took, quiet: t.ground.undone}
+	g.job = undoJob(t.ground.job, t.ground.before, t.dialect)
+	g.job.undoes = t.runDir()
+	return &trial{
+		addr:     t.server.addr, // a run is taken back in the directory that it was made for
+		scenario: t.scenario, wire: t.wire, rows: t.rows, kills: (t.kills + 1) / 2, seed: t.seed + 1<<32, calm: t.calm, plain: t.plain,
+		undoing: true, ground: g, programs: t.programs,
+	}
 }
 
 // evidenceOf carries the trial out and gathers what it has left.
@@ -104,7 +153,11 @@ func (t *trial) evidenceOf(dir string) (*evidence, error) {
 func (t *trial) begun(dir string) error {
 	t.dir, t.rng, t.struck = dir, rand.New(rand.NewPCG(t.seed, 0)), map[string]int{}
 	t.faults = t.drawFaults()
-	t.bulk = !t.calm && !t.plain && t.dialect == "rfc" && t.rows >= fewestForBulk && t.rng.IntN(2) == 0
+	for _, folder := range []string{t.tempDir(), t.homeDir()} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+	}
 	if err := t.open(); err != nil {
 		return err
 	}
@@ -127,16 +180,24 @@ func troubles() (counted, odd []string) {
 		}
 }
 
+// readTroubles are those that a trial of an export may draw. None of them
+// changes what the pages hold.
+func readTroubles() []string {
+	return []string{"truncate=0.02", "html-error=0.02", "throttle=0.002", "etag-differs", "no-quota-headers"}
+}
+
 // drawFaults chooses up to two faults; every third trial has none.
 func (t *trial) drawFaults() []string {
 	switch {
-	case t.calm:
-		return nil
-	case t.plain:
+	case t.calm, t.plain:
 		return t.scenario.faults
 	}
 	counted, odd := troubles()
-	all := slices.DeleteFunc(append(slices.Clone(counted), odd...), func(f string) bool { return slices.Contains(t.scenario.never, f) })
+	all := append(slices.Clone(counted), odd...)
+	if t.ground.job.exports != nil {
+		all = readTroubles()
+	}
+	all = slices.DeleteFunc(all, func(f string) bool { return slices.Contains(t.scenario.never, f) })
 	t.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	drawn := all[:t.rng.IntN(3)]
 	if slices.Contains(drawn, "no-location") && slices.Contains(drawn, "empty-201") {
@@ -157,10 +218,14 @@ func (t *trial) open() error {
 		args = append(args, "--fault", f)
 	}
 	t.server = newServer(t.programs.stock, t.dir, args...)
+	if t.addr != "" {
+		t.server.addr = t.addr
+		return t.server.start()
+	}
 	return t.server.startAnywhere()
 }
 
-// prepare writes the input and, for an apply, plans it.
+// prepare writes the input and, where a plan is carried out, makes the plan.
 func (t *trial) prepare() error {
 	job := t.ground.job
 	for name, text := range job.files {
@@ -169,32 +234,53 @@ func (t *trial) prepare() error {
 		}
 	}
 	target := []string{"--url", t.server.url, "--provider", t.dialect, "--workers", fmt.Sprint(workers), "--timeout", "500ms", "--quiet"}
-	session := append(slices.Clone(target), "--run-dir", t.runDir(), "--settle", "700ms")
+	session := append(slices.Clone(target), "--run-dir", t.runDir())
+	if job.exports != nil {
+		t.args = append(slices.Clone(job.args), session...)
+		return t.prepareOut()
+	}
+	session = append(session, "--settle", "700ms")
 	if !t.bulk {
 		session = append(session, "--no-bulk")
 	}
 	t.args = append(slices.Clone(job.args), session...)
-	if !job.planned {
+	var plan []string
+	switch {
+	case job.undoes != "":
+		plan = []string{"undo", job.undoes}
+	case job.planned:
+		plan = append([]string{"plan"}, job.args[1:]...)
+	default:
 		return nil
 	}
-	plan := append([]string{"plan"}, append(slices.Clone(job.args[1:]), target...)...)
-	p, err := launch(t.programs.stock, t.dir, nil, append(plan, "--out", "plan.jsonl", "--run-dir", "planned")...)
+	t.args = append([]string{"apply", "plan.jsonl", "--yes", "--max-deletes", "100%"}, session...)
+	return t.plan(append(plan, target...))
+}
+
+// plan makes the plan that is carried out, in peace.
+func (t *trial) plan(args []string) error {
+	p, err := launch(t.programs.stock, t.dir, nil, append(args, "--out", "plan.jsonl", "--run-dir", "planned")...)
 	if err != nil {
 		return err
 	}
 	if code, err := p.wait(); err != nil || code != 3 && code != 0 {
 		return fmt.Errorf("the plan ended with %d: %w\n%s", code, err, p.talk.String())
 	}
-	t.args = append([]string{"apply", "plan.jsonl", "--yes", "--max-deletes", "100%"}, session...)
 	return nil
 }
 
 func (t *trial) runDir() string { return filepath.Join(t.dir, "run") }
 
+func (t *trial) logPath() string { return filepath.Join(t.runDir(), "checkpoint.log") }
+
+// tempDir and homeDir are those that the program is told of.
+func (t *trial) tempDir() string { return filepath.Join(t.dir, tempFolder) }
+func (t *trial) homeDir() string { return filepath.Join(t.dir, homeFolder) }
+
 // begin starts a session: the run itself while it has no log, else a resume.
 func (t *trial) begin(program string, env ...string) error {
 	args := t.args
-	if _, err := os.Stat(filepath.Join(t.runDir(), "checkpoint.log")); err == nil {
+	if t.logged = size(t.logPath()); t.logged > 0 {
 		args = []string{"resume", t.runDir(), "--quiet"}
 	}
 	var err error
@@ -228,7 +314,7 @@ func (t *trial) torture() error {
 func (t *trial) finish() error {
 	b := blow{kind: never}
 	if t.kills > 0 && !t.plain && t.rng.IntN(2) == 0 {
-		b = blow{kind: byPoint, times: 1, point: t.drawPoint(func(p point) bool { return !p.often && !p.early })}
+		b = blow{kind: byPoint, times: 1, point: t.drawPoint(func(p point) bool { return !p.often && !p.early && t.passes(p) })}
 	}
 	for ; ; b = (blow{kind: never}) {
 		hit, err := t.strike(b)
@@ -255,14 +341,39 @@ func (t *trial) over() (bool, error) {
 		return false, err
 	}
 	if log != nil && log.finished {
-		return true, nil
+		return true, t.again()
 	}
 	t.stops++
-	if code := t.p.code(); code != 1 || t.stops > mostStops {
+	code := t.p.code()
+	if code != 1 || t.stops > mostStops {
 		return false, fmt.Errorf("a session ended with %d, and the run is not finished\n%s", code, t.p.talk.String())
 	}
 	t.resumes++
-	return false, nil
+	return false, t.orderly(code, false)
+}
+
+// again resumes a run that is finished: nothing is sent, and it ends as that run
+// did.
+func (t *trial) again() error {
+	t.code = t.p.code()
+	before := size(t.audit())
+	if err := t.begin(t.programs.stock); err != nil {
+		return err
+	}
+	if _, err := t.p.wait(); err != nil {
+		return err
+	}
+	if got := t.p.code(); got != t.code {
+		t.seen = append(t.seen, fmt.Sprintf("the run ended with %d, and its resume with %d", t.code, got))
+	}
+	if size(t.audit()) != before {
+		t.seen = append(t.seen, "the resume of a finished run has sent requests")
+	}
+	t.seen = append(t.seen, tooOpen(t.runDir())...)
+	if t.ground.job.exports != nil {
+		t.seen = append(t.seen, tooOpen(t.outDir())...)
+	}
+	return t.inspect()
 }
 
 // strike begins a session and kills it, or the sandbox under it. hit is false
@@ -275,15 +386,19 @@ func (t *trial) strike(b blow) (hit bool, err error) {
 	if err := t.begin(program, env...); err != nil {
 		return false, err
 	}
-	if b.kind == never || b.kind == byPoint {
+	defer t.lookOn()()
+	switch {
+	case b.kind == never || b.kind == byPoint:
 		if _, err := t.p.wait(); err != nil {
 			return false, err
 		}
-	} else if !t.await(b) {
+	case !t.await(b):
 		return false, t.inspect()
-	} else if b.server {
+	case b.server:
 		return true, t.killServer(b)
-	} else {
+	case b.signals > 0:
+		return t.interrupt(b)
+	default:
 		t.p.kill()
 	}
 	if t.p.code() == -1 {
@@ -295,6 +410,28 @@ func (t *trial) strike(b blow) (hit bool, err error) {
 	return false, t.inspect()
 }
 
+// interrupt stops a session as Ctrl-C does, once or twice.
+func (t *trial) interrupt(b blow) (hit bool, err error) {
+	for i := range b.signals {
+		if i > 0 {
+			<-time.After(time.Duration(b.times%20) * time.Millisecond)
+		}
+		t.p.cmd.Process.Signal(os.Interrupt) // it may be gone already
+	}
+	if _, err := t.p.wait(); err != nil {
+		return false, err
+	}
+	if t.p.code() != exitInterrupted {
+		return false, t.inspect()
+	}
+	t.resumes++
+	t.struck[b.String()]++
+	if err := t.inspect(); err != nil {
+		return true, err
+	}
+	return true, t.orderly(exitInterrupted, b.signals == 1)
+}
+
 // killServer kills the sandbox under a session, and now and then the session
 // with it.
 func (t *trial) killServer(b blow) error {
@@ -304,58 +441,18 @@ func (t *trial) killServer(b blow) error {
 	if b.times%2 == 0 {
 		t.p.kill()
 		t.done++
-		t.struck["with it the importer"]++
+		t.struck["with it the program"]++
 	}
 	if err := t.server.restart(time.Duration(b.times%5) * 20 * time.Millisecond); err != nil {
 		return err
 	}
-	if b.times%2 == 0 {
-		t.resumes++
-		return t.inspect()
-	}
-	if _, err := t.p.wait(); err != nil {
-		return err
+	if b.times%2 != 0 {
+		if _, err := t.p.wait(); err != nil {
+			return err
+		}
 	}
 	t.resumes++
 	return t.inspect()
-}
-
-// inspect looks at what a session has left: an outcome that is logged is in the
-// results, and what the directory did was in the log before.
-func (t *trial) inspect() error {
-	audit, err := readAudit(t.audit())
-	if err != nil {
-		return err
-	}
-	log, err := readCheckpoint(t.runDir())
-	if err != nil || log == nil {
-		return err
-	}
-	results, err := os.ReadFile(filepath.Join(t.runDir(), "results.csv"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	absent, err := os.ReadFile(filepath.Join(t.runDir(), "absent.csv"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	results = append(results, settledLines(absent)...)
-	t.seen = append(t.seen, log.ahead(audit)...)
-	t.seen = append(t.seen, log.unwritten(results)...)
-	if !log.finished {
-		t.doubts += log.inDoubt()
-	}
-	return nil
-}
-
-// settledLines are the lines of absent.csv of those who have an outcome.
-func settledLines(absent []byte) (settled []byte) {
-	for line := range bytes.Lines(absent) {
-		if !bytes.Contains(line, []byte(",pending,")) {
-			settled = append(settled, line...)
-		}
-	}
-	return settled
 }
 
 func (t *trial) audit() string { return filepath.Join(t.dir, "audit.jsonl") }
@@ -366,14 +463,16 @@ func (t *trial) evidence() (*evidence, error) {
 		return nil, err
 	}
 	ev := &evidence{
-		job: t.ground.job, before: t.ground.before, served: t.served, bulk: t.bulk, resumes: t.resumes, doubts: t.doubts,
-		seen: t.seen, allowUnknown: t.scenario.late,
+		job: t.ground.job, before: t.ground.before, served: t.served, bulk: t.bulk && !t.calm, resumes: t.resumes, doubts: t.doubts,
+		waiting: t.waiting, seen: t.seen, allowUnknown: t.scenario.late, code: t.code,
 	}
 	ev.read(t.runDir())
-	var problems [2]error
+	ev.seen = append(ev.seen, strays(t.runDir(), runFiles)...)
+	var problems [3]error
 	ev.audit, problems[0] = readAudit(t.audit())
 	t.server.args = []string{"--dialect", t.dialect, "--data", filepath.Join(t.dir, "directory")}
 	ev.after, problems[1] = takeCensus(t.server)
+	ev.kept, problems[2] = readAll(t.homeDir())
 	if counted, _ := troubles(); !slices.ContainsFunc(t.faults, func(f string) bool { return !slices.Contains(counted, f) }) {
 		ev.quiet = t.ground.quiet
 	}
