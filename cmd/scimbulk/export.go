@@ -385,7 +385,7 @@ func (x *exportRun) dump(take, work context.Context, resource, path string, each
 	if err := x.keepPages(e, resource); err != nil {
 		return err
 	}
-	f := pipeline.File{Path: path, Format: x.format, BOM: x.bom, Schema: schema, Stdout: x.s.out}
+	f := pipeline.File{Path: path, Format: x.format, BOM: x.bom, Schema: schema, Stdout: x.s.out, Draft: x.pagesPath(resource) + ".draft"}
 	d, err := e.WriteTo(take, work, f, each)
 	if err != nil {
 		return fmt.Errorf("exporting %s: %w", e.Endpoint, err)

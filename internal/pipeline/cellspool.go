@@ -19,6 +19,8 @@ type cellSpool struct {
 	layout rowLayout
 	file   *rows.Scratch
 	out    *bufio.Writer
+	in     *bufio.Reader
+	size   int64
 }
 
 func newCellSpool(layout rowLayout) (*cellSpool, error) {
@@ -26,7 +28,7 @@ func newCellSpool(layout rowLayout) (*cellSpool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cellSpool{layout: layout, file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
+	return &cellSpool{layout: layout, file: file, out: bufio.NewWriterSize(file, 64<<10), in: bufio.NewReaderSize(nil, 64<<10)}, nil
 }
 
 func (s *cellSpool) close() { _ = s.file.Discard() } // nobody misses it
@@ -40,35 +42,39 @@ func (s *cellSpool) lay(o scim.Object) func() error {
 		row = appendText(binary.AppendUvarint(row, uint64(column)), text)
 	})
 	s.mu.Unlock()
-	return func() error {
-		if _, err := s.out.Write(binary.AppendUvarint(nil, uint64(len(row)))); err != nil {
-			return err
-		}
-		_, err := s.out.Write(row)
-		return err
-	}
+	return func() error { return s.keep(row) }
 }
 
-// each hands the rows to do, under a header. A row is valid until do returns.
-func (s *cellSpool) each(header []string, do func(cells []string) error) error {
-	if err := s.out.Flush(); err != nil {
+func (s *cellSpool) keep(row []byte) error {
+	length := binary.AppendUvarint(nil, uint64(len(row)))
+	s.size += int64(len(length) + len(row))
+	if _, err := s.out.Write(length); err != nil {
 		return err
 	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+	_, err := s.out.Write(row)
+	return err
+}
+
+// each hands the rows from a place on to do, under a header. A row is valid until
+// do returns.
+func (s *cellSpool) each(from int64, header []string, do func(cells []string) error) error {
+	if err := s.out.Flush(); err != nil {
 		return err
 	}
 	places := s.places(header)
 	cells := make([]string, len(header))
-	for in := bufio.NewReaderSize(s.file, 64<<10); ; {
-		length, err := binary.ReadUvarint(in)
+	s.in.Reset(io.NewSectionReader(s.file, from, s.size-from))
+	var row []byte
+	for {
+		length, err := binary.ReadUvarint(s.in)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		row := make([]byte, length)
-		if _, err := io.ReadFull(in, row); err != nil {
+		row = slices.Grow(row[:0], int(length))[:length]
+		if _, err := io.ReadFull(s.in, row); err != nil {
 			return err
 		}
 		clear(cells)

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"io"
 	"runtime/debug"
@@ -10,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"scimbulk/internal/mapping"
-	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
 )
 
@@ -64,6 +62,9 @@ type File struct {
 	BOM    bool   // before CSV, for programs that else take it for another encoding
 	Schema *scim.ResourceSchema
 	Stdout io.Writer
+	// Draft is where the file is written while pages still come; "" to write it
+	// when all have been read.
+	Draft string
 }
 
 // exportGCPercent keeps garbage below half of the heap. That is pages on their
@@ -98,6 +99,9 @@ func (e *Export) WriteTo(take, ctx context.Context, f File, each See) (*Dump, er
 		defer cells.close()
 	}
 	x.see = f.observer(columns, cells, each)
+	d := &draft{file: f, pages: pages, columns: columns, cells: cells}
+	defer d.discard()
+	x.onward = d.follow
 	if err := x.restore(); err != nil {
 		return nil, err
 	}
@@ -106,10 +110,7 @@ func (e *Export) WriteTo(take, ctx context.Context, f File, each See) (*Dump, er
 		return nil, err
 	}
 	e.Meter.Phase.Store(PhaseWrite)
-	if len(pages.newer) > 0 {
-		cells = nil // some of them are of older versions
-	}
-	return f.write(pages, columns, cells, listing)
+	return d.finish(listing)
 }
 
 // observer is what has to see each resource as it is read; nil if nothing has.
@@ -137,7 +138,7 @@ func (x *listing) restore() error {
 	if x.pages.size == 0 {
 		return nil
 	}
-	if err := x.pages.lines(x.restoreLine); err != nil {
+	if err := x.pages.lines(0, x.restoreLine); err != nil {
 		return err
 	}
 	x.Meter.Done.Store(x.count())
@@ -174,81 +175,6 @@ func (x *listing) restoreLine(place int64, line []byte) error {
 		return err
 	}
 	return x.see(object)()
-}
-
-func (f File) write(pages *Pages, columns Layout, cells *cellSpool, listing *Listing) (*Dump, error) {
-	out, err := rows.Create(f.Path, f.Stdout)
-	if err != nil {
-		return nil, err
-	}
-	d := &Dump{Path: f.Path, Listing: listing}
-	if f.Format == FormatJSONL {
-		err = d.writeJSONL(out, pages)
-	} else {
-		err = d.writeCSV(out, f.BOM, columns.Header, rowsOf(pages, columns, cells))
-		d.Lost = columns.Lost()
-	}
-	if err != nil {
-		out.Discard()
-		return nil, err
-	}
-	if err := out.Commit(); err != nil {
-		return nil, err
-	}
-	d.SHA256, d.Bytes = out.SHA256(), out.Bytes()
-	return d, nil
-}
-
-func (d *Dump) writeJSONL(out io.Writer, pages *Pages) error {
-	return pages.Resources(func(text []byte) error {
-		d.Resources++
-		if _, err := out.Write(text); err != nil {
-			return err
-		}
-		_, err := out.Write([]byte{'\n'})
-		return err
-	})
-}
-
-// byteOrderMark tells spreadsheet programs that a file is UTF-8.
-const byteOrderMark = "\ufeff"
-
-func (d *Dump) writeCSV(out io.Writer, bom bool, columns func() []string, each func(header []string, do func(cells []string) error) error) error {
-	if bom {
-		if _, err := io.WriteString(out, byteOrderMark); err != nil {
-			return err
-		}
-	}
-	w := csv.NewWriter(out)
-	header := columns()
-	if err := w.Write(header); err != nil {
-		return err
-	}
-	err := each(header, func(cells []string) error {
-		d.Resources++
-		return w.Write(cells)
-	})
-	if err != nil {
-		return err
-	}
-	w.Flush()
-	return w.Error()
-}
-
-// rowsOf walks the rows of a CSV file: the cells that were kept, or the resources
-// laid out anew.
-func rowsOf(pages *Pages, columns Layout, cells *cellSpool) func([]string, func([]string) error) error {
-	if cells != nil {
-		return cells.each
-	}
-	return func(header []string, do func([]string) error) error {
-		if l, ok := columns.(learner); ok && l.Refers() {
-			if err := pages.objects(func(o scim.Object) error { l.Learn(o); return nil }); err != nil {
-				return err
-			}
-		}
-		return pages.objects(func(o scim.Object) error { return do(columns.Cells(o, header)) })
-	}
 }
 
 // objects hands the resources to do as trees.

@@ -107,6 +107,7 @@ type listing struct {
 	selection *selection
 	emit      func(scim.Resource) error // each resource, when it is first read
 	see       See                       // each that is exported, in each version
+	onward    func() error              // called when pages were taken over; may be nil
 
 	progress
 	s        *section // progress.Section
@@ -334,8 +335,11 @@ func (x *listing) join(ctx context.Context, s *sheet) error {
 	if len(s.items) == 0 {
 		return nil
 	}
-	if x.startsOver(s) && s.at <= s.TotalResults {
-		return errNoStart
+	if x.startsOver(s) {
+		if s.at <= s.TotalResults {
+			return errNoStart
+		}
+		return nil // it lies behind the last resource
 	}
 	if x.last == nil || x.s.ByOne || same(s.items[0], x.last[len(x.last)-1]) {
 		return x.accept(s)
@@ -553,6 +557,11 @@ func (x *listing) interrupted() error {
 
 // keep writes how far the reading has come behind the pages, and has it noted.
 func (x *listing) keep() error {
+	if x.onward != nil {
+		if err := x.onward(); err != nil {
+			return err
+		}
+	}
 	if x.Note == nil {
 		return nil
 	}

@@ -29,6 +29,7 @@ type Pages struct {
 	file  *os.File
 	free  func() error // lets go of the file
 	out   *bufio.Writer
+	in    *bufio.Reader
 	size  int64 // of what was written
 	ready int64 // of it, what the file holds
 	sum   uint32
@@ -78,7 +79,7 @@ func OpenPages(path string, marks []Mark) (*Pages, error) {
 }
 
 func pagesIn(file *os.File, free func() error) *Pages {
-	return &Pages{file: file, free: free, out: bufio.NewWriterSize(file, 64<<10), newer: map[int64]int64{}}
+	return &Pages{file: file, free: free, out: bufio.NewWriterSize(file, 64<<10), in: bufio.NewReaderSize(nil, 64<<10), newer: map[int64]int64{}}
 }
 
 // recover finds the last mark that holds.
@@ -96,12 +97,22 @@ func (p *Pages) recover(marks []Mark) error {
 		}
 		held = m
 	}
-	if err := p.file.Truncate(held.Bytes); err != nil {
+	if err := p.cut(held.Bytes); err != nil {
 		return err
 	}
 	_, err := p.file.Seek(held.Bytes, io.SeekStart)
 	p.size, p.ready, p.sum = held.Bytes, held.Bytes, held.Sum
 	return err
+}
+
+// cut leaves alone what is as long as it has to be: some file systems write a
+// file that was ever truncated to disk when it is closed.
+func (p *Pages) cut(size int64) error {
+	info, err := p.file.Stat()
+	if err != nil || info.Size() == size {
+		return err
+	}
+	return p.file.Truncate(size)
 }
 
 // sumWriter adds what is written to a CRC-32C.
@@ -245,13 +256,13 @@ func lineID(line []byte) (string, error) {
 	return idOf(r.ID, text), nil
 }
 
-// lines hands all lines to do, from the first on, each valid until the next.
-func (p *Pages) lines(do func(place int64, line []byte) error) error {
+// lines hands the lines from a place on to do, each valid until the next.
+func (p *Pages) lines(place int64, do func(place int64, line []byte) error) error {
 	if err := p.flush(); err != nil {
 		return err
 	}
-	var place int64
-	in := bufio.NewReaderSize(io.NewSectionReader(p.file, 0, p.size), 256<<10)
+	in := p.in
+	in.Reset(io.NewSectionReader(p.file, place, p.size-place))
 	var long []byte
 	for {
 		part, err := in.ReadSlice('\n')
@@ -282,7 +293,7 @@ func (p *Pages) lines(do func(place int64, line []byte) error) error {
 // in the order in which they were first read. The bytes are valid until do
 // returns.
 func (p *Pages) Resources(do func(text []byte) error) error {
-	return p.lines(func(place int64, line []byte) error {
+	return p.lines(0, func(place int64, line []byte) error {
 		if len(line) == 0 || line[0] != '{' {
 			return nil
 		}
@@ -296,6 +307,17 @@ func (p *Pages) Resources(do func(text []byte) error) error {
 				return err
 			}
 			line = resource(text)
+		}
+		return do(line)
+	})
+}
+
+// resourcesFrom hands the resources from a place on to do, in the version in
+// which they were first read.
+func (p *Pages) resourcesFrom(place int64, do func(text []byte) error) error {
+	return p.lines(place, func(_ int64, line []byte) error {
+		if len(line) == 0 || line[0] != '{' {
+			return nil
 		}
 		return do(line)
 	})

@@ -30,15 +30,33 @@ type Output struct {
 
 // Create begins an output. stdout is where - goes.
 func Create(path string, stdout io.Writer) (*Output, error) {
-	o := &Output{path: path, sum: sha256.New()}
-	sink := stdout
-	if path != "-" {
-		aside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with mode 0600
-		if err != nil {
-			return nil, err
-		}
-		o.aside, sink = aside, aside
+	if path == "-" {
+		return newOutput(path, nil, stdout)
 	}
+	aside, err := besides(path)
+	if err != nil {
+		return nil, err
+	}
+	return newOutput(path, aside, aside)
+}
+
+// CreateAt begins an output that is written at aside until it is whole: one that
+// takes long is to leave nothing of itself beside its path.
+func CreateAt(aside, path string) (*Output, error) {
+	file, err := os.OpenFile(aside, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return newOutput(path, file, file)
+}
+
+// besides makes a file in the folder of a path.
+func besides(path string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with mode 0600
+}
+
+func newOutput(path string, aside *os.File, sink io.Writer) (*Output, error) {
+	o := &Output{path: path, aside: aside, sum: sha256.New()}
 	o.buffer = bufio.NewWriterSize(io.MultiWriter(sink, o.sum, (*counter)(&o.bytes)), 64<<10)
 	o.top = o.buffer
 	if err := o.pack(); err != nil {
@@ -79,13 +97,45 @@ func (o *Output) Commit() error {
 	}
 	err = errors.Join(err, o.aside.Sync(), o.aside.Close())
 	if err == nil {
-		err = os.Rename(o.aside.Name(), o.path)
+		err = o.move()
 	}
 	if err != nil {
 		os.Remove(o.aside.Name())
 		return err
 	}
 	return syncDir(filepath.Dir(o.path))
+}
+
+// move puts what was written aside in its place. Where that is on another volume,
+// a copy is made beside it first.
+func (o *Output) move() error {
+	from := o.aside.Name()
+	moved := os.Rename(from, o.path)
+	if moved == nil || filepath.Dir(from) == filepath.Dir(o.path) {
+		return moved
+	}
+	near, err := besides(o.path)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(copyFile(near, from), near.Sync(), near.Close()); err == nil {
+		err = os.Rename(near.Name(), o.path)
+	}
+	if err != nil {
+		os.Remove(near.Name())
+		return err
+	}
+	return os.Remove(from)
+}
+
+func copyFile(to io.Writer, path string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	_, err = io.Copy(to, from)
+	return err
 }
 
 func (o *Output) finish() error {
