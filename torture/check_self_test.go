@@ -11,8 +11,7 @@ import (
 )
 
 // clean is what a faultless run of the mixed job leaves, made up.
-func clean(t *testing.T) *evidence {
-	t.Helper()
+func clean() *evidence {
 	before := &census{people: mostOfThem(50), ids: map[string][]string{}, groups: map[string]map[string]bool{}}
 	return made(mixedJob(50, before), before)
 }
@@ -64,17 +63,36 @@ func lineOf(ev *evidence, outcome string) int {
 	return slices.IndexFunc(ev.results, func(r result) bool { return r.outcome == outcome })
 }
 
-// TestCheckerBites doctors the evidence of a good run, one lie at a time.
-func TestCheckerBites(t *testing.T) {
-	if found := check(clean(t)); len(found) > 0 {
+// A lie is what evidence is doctored with, and what the checker has to say to it.
+type lie[E any] struct {
+	name   string
+	doctor func(ev E)
+	want   string
+}
+
+// bites tells the checker one lie at a time.
+func bites[E any](t *testing.T, good func() E, check func(E) []string, lies []lie[E]) {
+	t.Helper()
+	if found := check(good()); len(found) > 0 {
 		t.Fatalf("a good run has violations: %q", found)
 	}
-	commit := func(op, key string) event { return event{Kind: "commit", Op: op, Resource: "User", Key: key} }
-	for _, c := range []struct {
-		name   string
-		doctor func(ev *evidence)
-		want   string
-	}{
+	for _, l := range lies {
+		t.Run(l.name, func(t *testing.T) {
+			ev := good()
+			l.doctor(ev)
+			found := check(ev)
+			if !slices.ContainsFunc(found, func(v string) bool { return strings.Contains(v, l.want) }) {
+				t.Errorf("found %q, want something with %q", found, l.want)
+			}
+		})
+	}
+}
+
+func commit(op, key string) event { return event{Kind: "commit", Op: op, Resource: "User", Key: key} }
+
+// TestCheckerBites doctors the evidence of a good run, one lie at a time.
+func TestCheckerBites(t *testing.T) {
+	bites(t, clean, check, []lie[*evidence]{
 		{"a row without an outcome", func(ev *evidence) { ev.results = ev.results[1:] }, "has no outcome"},
 		{"a row with two", func(ev *evidence) { ev.results = append(ev.results, ev.results[0]) }, "has two outcomes"},
 		{"a row that the input does not have", func(ev *evidence) { ev.results[0].line = 900 }, "is no row of the input"},
@@ -116,16 +134,99 @@ func TestCheckerBites(t *testing.T) {
 			ev.audit = append(slices.Repeat([]event{ask}, 51), ev.audit...)
 		}, "look-ups, and no more than"},
 		{"what was seen on the way", func(ev *evidence) { ev.seen = []string{"a mutiny"} }, "a mutiny"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			ev := clean(t)
-			c.doctor(ev)
-			found := check(ev)
-			if !slices.ContainsFunc(found, func(v string) bool { return strings.Contains(v, c.want) }) {
-				t.Errorf("found %q, want something with %q", found, c.want)
-			}
-		})
+		{"another outcome in the log", func(ev *evidence) { ev.log.outcomes[ev.results[0].line] = "skipped" }, "in the log, and"},
+		{"no outcome in the log", func(ev *evidence) { delete(ev.log.outcomes, ev.results[0].line) }, "in the log, and"},
+		{"a log without an end", func(ev *evidence) { ev.log.finished = false }, "does not say that the run is finished"},
+		{"another exit code in the log", func(ev *evidence) { ev.log.exit = 0 }, "the log says that the exit code is 0"},
+		{"another exit code of the process", func(ev *evidence) { ev.code = 0 }, "the last session ended with 0"},
+		{"a reject that is not listed", func(ev *evidence) { delete(ev.rejects, ev.results[lineOf(ev, "rejected")].line) }, "and not in rejects.csv"},
+		{"a reject that is listed twice", func(ev *evidence) {
+			line := ev.results[lineOf(ev, "rejected")].line
+			ev.rejects[line] = append(ev.rejects[line], "missing")
+		}, "is in rejects.csv 2 times"},
+		{"a reject that is none", func(ev *evidence) { ev.rejects[ev.results[lineOf(ev, "created")].line] = []string{"data"} }, "and not rejected"},
+		{"rejected for another reason", func(ev *evidence) { ev.rejects[ev.results[lineOf(ev, "rejected")].line] = []string{"data"} }, `is rejected for "data"`},
+		{"logged for another reason", func(ev *evidence) { ev.log.classes[ev.results[lineOf(ev, "rejected")].line] = "data" }, `is rejected for "data"`},
+		{"lines torn that nobody has torn", func(ev *evidence) { ev.audit = append(ev.audit, event{Kind: tornLine}) }, "1 torn lines"},
+		{"more lost than a killed sandbox had in hand", func(ev *evidence) { ev.audit, ev.served = nil, 1 }, "created 0 times"},
+		{"a group that nobody has named", func(ev *evidence) {
+			ev.audit = append(ev.audit, event{Kind: "commit", Op: "patch", Resource: "Group", Key: "Bystanders"})
+		}, "the group Bystanders was changed"},
+		{"nothing in bulk", func(ev *evidence) { ev.bulk = true }, "nothing has travelled in bulk"},
+		{"a name in what outlives the run", func(ev *evidence) { ev.kept = map[string][]byte{"pace.json": []byte(userName(1))} }, "pace.json, which outlives"},
+		{"writes of members that nobody needed", func(ev *evidence) {
+			ev.audit = append(ev.audit, event{Kind: "request", Method: "PATCH", Path: "/scim/v2/Groups/x", Status: 200})
+		}, "writes of members, and no more than"},
+	})
+}
+
+// TestCheckerBitesLeavers lies about those whom the input does not hold.
+func TestCheckerBitesLeavers(t *testing.T) {
+	left := func() *evidence {
+		before := &census{people: mostOfThem(50), ids: map[string][]string{}, groups: map[string]map[string]bool{}}
+		ev := made(leaversJob(50, before), before)
+		ev.code, ev.log.exit, ev.summary.Exit = 0, 0, 0
+		return ev
 	}
+	bites(t, left, check, []lie[*evidence]{
+		{"not listed", func(ev *evidence) { ev.absent = ev.absent[1:] }, "0 times in absent.csv"},
+		{"listed twice", func(ev *evidence) { ev.absent = append(ev.absent, ev.absent[0]) }, "2 times in absent.csv"},
+		{"listed and not absent", func(ev *evidence) { ev.absent[0].key = userName(1) }, "is in absent.csv, and not absent"},
+		{"another outcome", func(ev *evidence) { ev.absent[0].outcome = "pending" }, "who is absent, is pending"},
+		{"another id", func(ev *evidence) { ev.absent[0].id = "id of somebody" }, "who is absent, is deactivated"},
+		{"still active", func(ev *evidence) { ev.after.people[ev.absent[0].key] = veteran(4) }, "and should be"},
+		{"turned inactive twice", func(ev *evidence) { ev.audit = append(ev.audit, commit("patch", ev.absent[0].key)) }, "changed 2 times"},
+		{"never turned inactive", func(ev *evidence) { ev.audit = ev.audit[:len(ev.audit)-1] }, "changed 0 times"},
+		{"a leaver who is deleted", func(ev *evidence) { delete(ev.after.people, ev.absent[0].key) }, "and should be"},
+	})
+}
+
+// joined is what a faultless run leaves of people and their groups.
+func joined() *evidence {
+	const n = 60
+	before := &census{people: mostOfThem(n), ids: map[string][]string{}, groups: map[string]map[string]bool{"Zzz bystanders": {userName(1): true}}}
+	for g, users := range inOneCrew(n) {
+		name := fmt.Sprintf("Crew of %05d", g)
+		before.groups[name] = map[string]bool{}
+		for _, u := range users {
+			before.groups[name][u] = true
+		}
+	}
+	for g := range crews {
+		if name := fmt.Sprintf("Crew of %05d", g); before.groups[name] == nil {
+			before.groups[name] = map[string]bool{}
+		}
+	}
+	j := moversJob(n, before)
+	ev := made(j, before)
+	for name := range j.groups {
+		if !maps.Equal(j.groups[name], before.groups[name]) {
+			ev.audit = append(ev.audit, event{Kind: "commit", Op: "patch", Resource: "Group", Key: name})
+		}
+		ev.after.groups[name] = maps.Clone(j.groups[name])
+	}
+	return ev
+}
+
+// TestCheckerBitesGroups lies about people and their groups.
+func TestCheckerBitesGroups(t *testing.T) {
+	own := func(ev *evidence) int { // a row that changes nothing but groups
+		return slices.IndexFunc(ev.job.rows, func(r row) bool { return r.own == "unchanged" })
+	}
+	anyone := func(group map[string]bool) string { return slices.Sorted(maps.Keys(group))[0] }
+	bites(t, joined, check, []lie[*evidence]{
+		{"somebody is not in", func(ev *evidence) {
+			group := ev.after.groups[crewNames(ev.before)[0]]
+			delete(group, anyone(group))
+		}, "is not in"},
+		{"somebody is in who should not be", func(ev *evidence) { ev.after.groups[crewNames(ev.before)[0]]["stowaway"] = true }, "stowaway is in"},
+		{"a bystander was taken out", func(ev *evidence) { ev.after.groups["Zzz bystanders"] = nil }, "is not in Zzz bystanders"},
+		{"a group that was to be left alone", func(ev *evidence) {
+			ev.audit = append(ev.audit, event{Kind: "commit", Op: "patch", Resource: "Group", Key: "Zzz bystanders"})
+		}, "the group Zzz bystanders was changed"},
+		{"a person who was to join alone", func(ev *evidence) { ev.audit = append(ev.audit, commit("patch", ev.job.rows[own(ev)].key)) }, "changed 1 times"},
+		{"a row that says that nothing has changed", func(ev *evidence) { ev.results[own(ev)].outcome = "unchanged" }, "and should be updated"},
+	})
 }
 
 // TestCheckpointReader reads the log in docs/checkpoint.md.
@@ -147,6 +248,9 @@ func TestCheckpointReader(t *testing.T) {
 	}
 	if err := c.take([]byte("00000000 {}\n")); err == nil {
 		t.Error("a wrong checksum is taken")
+	}
+	if c.ended || c.classes[5] != "data" {
+		t.Errorf("read %+v", c)
 	}
 	if got := c.ahead([]event{{Kind: "commit", Resource: "User", Key: "x"}}, nil); len(got) != 1 {
 		t.Errorf("a change without an intent: %q", got)

@@ -67,10 +67,12 @@ type exportEvidence struct {
 // manifest is what the checker reads of a manifest.
 type manifest struct {
 	Grade string
-	Files []struct {
-		Path, SHA256, Grade       string
-		Bytes, Resources, Claimed int64
-	}
+	Files []manifestFile
+}
+
+type manifestFile struct {
+	Path, SHA256, Grade       string
+	Bytes, Resources, Claimed int64
 }
 
 // exportOf carries the trial of an export out and gathers what it has left.

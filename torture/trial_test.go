@@ -45,6 +45,7 @@ type trial struct {
 	server *server
 	p      *process
 	logged int64 // size of the log when the session began
+	owed   int   // rows that were in doubt then
 
 	done    int // kills so far, of either process
 	served  int // of these, of the sandbox
@@ -280,10 +281,15 @@ func (t *trial) homeDir() string { return filepath.Join(t.dir, homeFolder) }
 // begin starts a session: the run itself while it has no log, else a resume.
 func (t *trial) begin(program string, env ...string) error {
 	args := t.args
-	if t.logged = size(t.logPath()); t.logged > 0 {
-		args = []string{"resume", t.runDir(), "--quiet"}
+	log, err := readCheckpoint(t.runDir())
+	if err != nil {
+		return err
 	}
-	var err error
+	t.logged, t.owed = 0, 0
+	if log != nil {
+		args = []string{"resume", t.runDir(), "--quiet"}
+		t.logged, t.owed = int64(len(log.text)), log.inDoubt()
+	}
 	t.p, err = launch(program, t.dir, env, args...)
 	return err
 }
