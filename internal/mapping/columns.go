@@ -56,6 +56,7 @@ func NewColumns(schema *scim.ResourceSchema) *Columns {
 
 // column is that of a spot, which stands for a path.
 func (c *Columns) column(at spot, path scim.Path) *column {
+	at.kind = strings.Clone(at.kind) // it may be part of a text that is soon forgotten
 	name := path.Short()
 	col := &column{spot: at, path: name, field: c.field(name)}
 	c.known[at] = col
@@ -195,18 +196,10 @@ type cellWriter struct {
 // section walks the attributes of a schema. others is how many members of the
 // object are known to be something else.
 func (w *cellWriter) section(section int, urn string, attrs []scim.Attribute, o scim.Object, others int) {
-	exact := others
-	for i := range attrs {
-		if _, there := o[attrs[i].Name]; there {
-			exact++
-		}
-	}
+	m := partsOf(o, attrs, others)
 	for i := range attrs {
 		attr := &attrs[i]
-		v := o[attr.Name]
-		if exact < len(o) { // some have other names, or these in other letters
-			_, v, _ = scim.Member(o, attr.Name)
-		}
+		v := m.value(attr.Name)
 		if scim.Unassigned(v) || attr.Name == "schemas" || attr.Returned == "never" {
 			continue
 		}
@@ -220,9 +213,36 @@ func (w *cellWriter) section(section int, urn string, attrs []scim.Attribute, o 
 			w.cell("", v)
 		}
 	}
-	if exact < len(o) {
+	if !m.exact {
 		w.loseUnknown(urn, o)
 	}
+}
+
+// parts are the members of an object that has attributes. Where all have the very
+// names of the schema, none has to be looked for in other letters.
+type parts struct {
+	scim.Object
+	exact bool
+}
+
+// partsOf looks at the names of an object. others is how many members are known
+// to be something else.
+func partsOf(o scim.Object, attrs []scim.Attribute, others int) parts {
+	exact := others
+	for i := range attrs {
+		if _, there := o[attrs[i].Name]; there {
+			exact++
+		}
+	}
+	return parts{Object: o, exact: exact == len(o)}
+}
+
+func (m parts) value(name string) any {
+	if m.exact {
+		return m.Object[name]
+	}
+	_, v, _ := scim.Member(m.Object, name)
+	return v
 }
 
 // loseUnknown notes the members that no schema describes.
@@ -264,20 +284,28 @@ func (w *cellWriter) complex(v any) {
 		w.c.lose(w.path.Short())
 		return
 	}
-	for name, part := range o {
-		if w.attr.Sub(name) == nil && !scim.Unassigned(part) {
-			w.c.lose(scim.Path{URN: w.path.URN, Attr: w.path.Attr, Sub: name}.Short())
-		}
+	m := partsOf(o, w.attr.SubAttributes, 0)
+	if !m.exact {
+		w.loseParts(o)
 	}
 	for i := range w.attr.SubAttributes {
 		sub := &w.attr.SubAttributes[i]
-		_, value, _ := scim.Member(o, sub.Name)
+		value := m.value(sub.Name)
 		dull := w.attr.Name == "meta" && slices.Contains(dullMeta[:], sub.Name) || sub.Name == "$ref"
 		if scim.Unassigned(value) || dull {
 			continue
 		}
 		w.at.part = i
 		w.cell(sub.Name, value)
+	}
+}
+
+// loseParts notes the parts that no schema describes.
+func (w *cellWriter) loseParts(o scim.Object) {
+	for name, part := range o {
+		if w.attr.Sub(name) == nil && !scim.Unassigned(part) {
+			w.c.lose(scim.Path{URN: w.path.URN, Attr: w.path.Attr, Sub: name}.Short())
+		}
 	}
 }
 
@@ -309,16 +337,16 @@ func (w *cellWriter) typed(e any) bool {
 	if !ok || w.attr.ReadOnly() || w.attr.Name == "members" || w.attr.Sub("type") == nil {
 		return false
 	}
-	_, kind, _ := scim.Member(o, "type")
-	name, _ := kind.(string)
-	if !plainWord(name) || slices.Contains(w.types, name) || !w.known(o) {
+	m := partsOf(o, w.attr.SubAttributes, 0)
+	name, _ := m.value("type").(string)
+	if !plainWord(name) || slices.Contains(w.types, name) || !w.known(m) {
 		return false
 	}
 	w.at.kind = name
 	some := false
 	for i := range w.attr.SubAttributes {
 		sub := &w.attr.SubAttributes[i]
-		_, value, _ := scim.Member(o, sub.Name)
+		value := m.value(sub.Name)
 		if sub.Name == "type" || sub.ReadOnly() || scim.Unassigned(value) || sub.Name == "primary" && value == false {
 			continue
 		}
@@ -340,9 +368,11 @@ func plainWord(s string) bool {
 	}) < 0
 }
 
-func (w *cellWriter) known(o scim.Object) bool {
-	for name, v := range o {
-		if w.attr.Sub(name) == nil && !scim.Unassigned(v) {
+// known says whether the schema describes all parts of a value, and none has
+// parts of its own.
+func (w *cellWriter) known(m parts) bool {
+	for name, v := range m.Object {
+		if !m.exact && w.attr.Sub(name) == nil && !scim.Unassigned(v) {
 			return false
 		}
 		switch v.(type) {

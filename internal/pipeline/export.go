@@ -265,7 +265,7 @@ func (x *listing) item(r scim.Resource) (it item, err error) {
 	it.key = it.id
 	local := x.tellsApart()
 	if sortBy != "" && sortBy != sortByID || local {
-		object, err := scim.DecodeObject(it.line)
+		object, err := scim.DecodeObjectView(it.line)
 		if err != nil {
 			return it, err
 		}
@@ -288,7 +288,7 @@ func (x *listing) item(r scim.Resource) (it item, err error) {
 	if x.see == nil || it.leftOut {
 		return it, nil
 	}
-	object, err := scim.DecodeObject(it.line)
+	object, err := scim.DecodeObjectView(it.line)
 	if err == nil {
 		it.keep = x.see(object)
 	}

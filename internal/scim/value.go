@@ -25,8 +25,16 @@ func (n Number) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // DecodeObject reads one JSON object. It refuses duplicate members, invalid
 // UTF-8 and anything after the object.
-func DecodeObject(raw []byte) (Object, error) {
-	v, err := Decode(raw)
+func DecodeObject(raw []byte) (Object, error) { return decodeObject(raw, false) }
+
+// DecodeObjectView is DecodeObject for a tree that is soon forgotten: its texts
+// share one copy of raw, and whoever keeps one of them keeps all.
+func DecodeObjectView(raw []byte) (Object, error) {
+	return decodeObject(raw, true)
+}
+
+func decodeObject(raw []byte, shared bool) (Object, error) {
+	v, err := decode(raw, shared)
 	if err != nil {
 		return nil, err
 	}
@@ -38,69 +46,27 @@ func DecodeObject(raw []byte) (Object, error) {
 }
 
 // Decode reads one JSON value into a tree.
-func Decode(raw []byte) (any, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true)) // decodeMembers sees them
-	v, err := decodeValue(dec)
-	if err != nil {
+func Decode(raw []byte) (any, error) { return decode(raw, false) }
+
+func decode(raw []byte, shared bool) (any, error) {
+	if err := checkJSON(raw); err != nil {
 		return nil, err
+	}
+	r := &treeReader{text: string(raw), shared: shared}
+	return r.value()
+}
+
+// checkJSON says why a text is not one JSON value. Doubled members are the tree
+// reader's to find.
+func checkJSON(raw []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
+	if _, err := dec.ReadValue(); err != nil {
+		return err
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
+		return errors.New("more than one JSON value")
 	}
-	return v, nil
-}
-
-func decodeValue(dec *jsontext.Decoder) (any, error) {
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
-	}
-	switch tok.Kind() {
-	case '{':
-		return decodeMembers(dec)
-	case '[':
-		return decodeElements(dec)
-	case '"':
-		return tok.String(), nil
-	case '0':
-		return Number(tok.String()), nil
-	case 't', 'f':
-		return tok.Bool(), nil
-	default:
-		return nil, nil
-	}
-}
-
-func decodeMembers(dec *jsontext.Decoder) (any, error) {
-	o := Object{}
-	for dec.PeekKind() != '}' {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		name := tok.String()
-		if _, twice := o[name]; twice {
-			return nil, fmt.Errorf("%w: %q", jsontext.ErrDuplicateName, name)
-		}
-		if o[name], err = decodeValue(dec); err != nil {
-			return nil, err
-		}
-	}
-	_, err := dec.ReadToken()
-	return o, err
-}
-
-func decodeElements(dec *jsontext.Decoder) (any, error) {
-	list := []any{}
-	for dec.PeekKind() != ']' {
-		v, err := decodeValue(dec)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	_, err := dec.ReadToken()
-	return list, err
+	return nil
 }
 
 // Member finds a member whatever the case of its name (RFC 7643 §2.1) and
