@@ -88,7 +88,7 @@ func points() []point {
 		{name: "summary written aside", folder: report, function: "writeAside(", before: "return os.Rename("},
 		{name: "summary saved, ended", folder: command, function: "(r *importRun) carryOut(", before: "if err := r.show(summary)", of: ofImports},
 		{name: "page kept, not noted", folder: pipeline, function: "(x *listing) keep(", before: "return x.Note(m)", often: true, of: ofExports},
-		{name: "exported file not yet in place", folder: rows, function: "(o *Output) Commit(", before: "err = os.Rename(", of: ofExports},
+		{name: "exported file not yet in place", folder: rows, function: "(o *Output) Commit(", before: "err = o.move()", of: ofExports},
 		{name: "exported file in place, directory not synced", folder: rows, function: "(o *Output) Commit(", before: "return syncDir(", of: ofExports},
 		{name: "exported files in place, no manifest", folder: command, function: "(x *exportRun) saveManifest(", before: "switch {", of: ofExports},
 		{name: "manifest saved, pages still there", folder: command, function: "(x *exportRun) letGo(", before: "for _, resource := range", of: ofExports},

@@ -347,7 +347,7 @@ func (x *exportRun) write(take, work context.Context) error {
 	if err := x.dump(take, work, "Group", filepath.Join(x.out, "groups."+x.format), m.Group); err != nil {
 		return err
 	}
-	d, err := m.WriteTo(filepath.Join(x.out, "memberships.csv"), x.s.out)
+	d, err := m.WriteTo(filepath.Join(x.out, "memberships.csv"), filepath.Join(x.runDir, "memberships.draft"))
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (d *draft) follow() error {
 		d.discard()
 	}
 	if d.out == nil {
-		if err := d.begin(d.file.Draft); err != nil {
+		if err := d.begin(); err != nil {
 			return err
 		}
 	}
@@ -68,12 +68,13 @@ func (d *draft) stale() bool {
 // byteOrderMark tells spreadsheet programs that a file is UTF-8.
 const byteOrderMark = "\ufeff"
 
-// begin begins the file at aside; beside its place, where that is "".
-func (d *draft) begin(aside string) (err error) {
-	if aside == "" {
+// begin begins the file where its draft is to be, over what a session that was
+// killed has left there; beside its place, where it is to have none.
+func (d *draft) begin() (err error) {
+	if d.file.Draft == "" || d.file.Path == "-" {
 		d.out, err = rows.Create(d.file.Path, d.file.Stdout)
 	} else {
-		d.out, err = rows.CreateAt(aside, d.file.Path)
+		d.out, err = rows.CreateAt(d.file.Draft, d.file.Path)
 	}
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (d *draft) finish(listing *Listing) (*Dump, error) {
 		d.discard()
 	}
 	if d.out == nil {
-		if err := d.begin(""); err != nil {
+		if err := d.begin(); err != nil {
 			return nil, err
 		}
 	}

@@ -397,7 +397,7 @@ func (b *bench) exported(client *scim.Client) string {
 		}
 	}
 	path := filepath.Join(b.t.TempDir(), "memberships.csv")
-	if _, err := m.WriteTo(path, nil); err != nil {
+	if _, err := m.WriteTo(path, path+".draft"); err != nil {
 		b.t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)

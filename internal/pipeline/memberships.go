@@ -64,10 +64,12 @@ func textMember(o scim.Object, name string) string {
 	return text
 }
 
-// WriteTo writes the rows to a file that is whole or not there. Members that
-// are no users of the export, such as groups in groups, have no name.
-func (m *Memberships) WriteTo(path string, stdout io.Writer) (*Dump, error) {
-	out, err := rows.Create(path, stdout)
+// WriteTo writes the rows to a file that is whole or not there. Until it is whole
+// it lies at draft, and what a session that was killed has left there is written
+// over. Members that are no users of the export, such as groups in groups, have no
+// name.
+func (m *Memberships) WriteTo(path, draft string) (*Dump, error) {
+	out, err := rows.CreateAt(draft, path)
 	if err != nil {
 		return nil, err
 	}
