@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,9 +76,10 @@ func (r *importRun) summary(t *pipeline.Totals, err error, code int) *report.Sum
 	s.Lookup, s.Bulk = t.Lookup, t.Bulk
 	if r.dryRun {
 		s.SetWrites(t.Writes)
+		s.Reads = t.Reads
 		s.Warnings = append(s.Warnings, r.review.Warnings()...)
 		if s.Writes.Total > 0 {
-			s.Expected = report.Expect(cmp.Or(t.BulkRequests, s.Writes.Total)+s.Requests.GET, r.target.rate, r.dir.client.Pace(), r.dir.profile, s.Requests.GET, s.Seconds)
+			s.Expected = report.Expect(t.WriteRequests+t.Reads, r.target.rate, r.dir.client.Pace(), r.dir.profile, s.Requests.GET, s.Seconds)
 		}
 	} else {
 		s.Told = []string{r.warning}

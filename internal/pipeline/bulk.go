@@ -39,6 +39,9 @@ func (r *run) askFeatures(ctx context.Context) error {
 	if !bulk && (!r.DryRun || r.Profile.PatchIsSure || r.Rules.NoPatch) {
 		return nil
 	}
+	if !bulk {
+		r.foreseen.spared.Add(1)
+	}
 	features, err := r.Client.Features(ctx)
 	if err != nil {
 		return fmt.Errorf("asking the directory which requests it takes: %w", err)
@@ -280,8 +283,9 @@ func (p *bulkPlan) add(body []byte) {
 	p.bytes += int64(len(body)) + mostBulkText
 }
 
-// announceBulk counts a write of a dry run.
+// announceBulk counts a write of a dry run, and the reads that come with it.
 func (w *row) announceBulk() {
+	w.foresee()
 	if w.bulkPlan == nil {
 		return
 	}

@@ -71,31 +71,53 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 		r.say("the directory is read once: %s for %d rows", pagesText(pages), n)
 		return r.readDirectory(ctx, each)
 	}
-	best, costs := r.eachOrDirectory(each), n
+	costs := n
 	if r.other != nil {
 		costs += n / 2 // for a row that creates somebody there is another look-up
 	}
-	if r.mayPostFirst() && len(r.survey.sample.keys) >= leastSampled && (!r.DryRun || r.other != nil) {
-		found, asked, err := r.sample(ctx, each)
-		if err != nil {
-			return nil, err
-		}
-		refused, strangers := 2*n*found/asked, found == 0 || r.keepsOther()
-		switch {
-		case refused >= min(costs, pages) || !strangers:
-		case r.DryRun:
-			r.unlooked = !r.keepsOther() // the import will send creates, and see no clash
-		default:
-			r.say("no look-ups: of a sample of %d rows the directory holds %d, and it refuses those that it has", asked, found)
-			return &lookupNew{each}, nil
-		}
-	}
-	if pages < costs {
+	why, err := r.postFirst(ctx, each, min(costs, pages))
+	switch {
+	case err != nil:
+		return nil, err
+	case why != "" && !r.DryRun:
+		r.say("no look-ups: %s", why)
+		return &lookupNew{each}, nil
+	case pages < costs:
 		r.say("the directory is read once: %s for %d rows", pagesText(pages), n)
-		return r.readDirectory(ctx, each)
+		before := r.Client.Stats().GET
+		read, err := r.readDirectory(ctx, each)
+		return r.orUnneeded(read, why, r.Client.Stats().GET-before), err
 	}
 	r.say("each of %d rows is looked up: the directory has %s", n, pagesText(pages))
-	return best, nil
+	return r.orUnneeded(r.eachOrDirectory(each), why, 0), nil
+}
+
+// postFirst says why creates are best sent unseen, "" where they are not. It looks
+// a sample of the rows up, where that can show it. most is how many refused creates
+// and their look-ups may cost.
+func (r *run) postFirst(ctx context.Context, each *lookupEach, most int64) (why string, err error) {
+	if !r.mayPostFirst() || len(r.survey.sample.keys) < leastSampled {
+		return "", nil
+	}
+	found, asked, err := r.sample(ctx, each)
+	strangers := found == 0 || r.keepsOther()
+	if refused := 2 * (r.survey.Rows - r.survey.Faulty) * found / asked; err != nil || refused >= most || !strangers {
+		return "", err
+	}
+	return fmt.Sprintf("of a sample of %d rows the directory holds %d, and it refuses those that it has", asked, found), nil
+}
+
+// orUnneeded is the lookup of a dry run; where why is said the import will do
+// without it, and without the reads that it has taken to begin with.
+func (r *run) orUnneeded(l lookup, why string, reads int64) lookup {
+	if why == "" {
+		return l
+	}
+	r.totals.Lookup += "; the import will look nobody up: " + why
+	r.unlooked = !r.keepsOther() // it will send creates, and see no clash
+	r.foreseen.unseen = true
+	r.foreseen.spared.Add(reads)
+	return &unneeded{lookup: l, foreseen: &r.foreseen}
 }
 
 func (r *run) say(format string, args ...any) { r.totals.Lookup = fmt.Sprintf(format, args...) }

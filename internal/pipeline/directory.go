@@ -107,6 +107,7 @@ func (l *lookupDirectory) write(parts [entryParts]string) (length int64, err err
 
 // readDirectory reads the directory once.
 func (r *run) readDirectory(ctx context.Context, each *lookupEach) (*lookupDirectory, error) {
+	r.foreseen.read(r.Import)
 	return r.readAll(ctx, each, r.directoryExport())
 }
 

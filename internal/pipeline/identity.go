@@ -76,6 +76,9 @@ func (w *row) seekClash(ctx context.Context) error {
 	case *lookupEach:
 		if w.have == nil {
 			holder, err = w.askHolder(ctx, value)
+			if w.foreseen.unseen {
+				w.foreseen.spared.Add(1)
+			}
 		}
 	}
 	if err != nil {
@@ -101,7 +104,11 @@ func (r *run) warnOfClashes() []string {
 // known is what is known of the directory: the reading of it, or what asks it
 // row by row; nil where nobody looks.
 func (w *row) known() lookup {
-	switch l := w.directory.(type) {
+	asked := w.directory
+	if u, ok := asked.(*unneeded); ok {
+		asked = u.lookup
+	}
+	switch l := asked.(type) {
 	case *lookupFallback:
 		if read := l.once.get(); read != nil {
 			return read

@@ -99,6 +99,7 @@ type run struct {
 	clashes   atomic.Int64 // that the import will not see
 	bulk      *batcher     // nil where every write is a request of its own
 	bulkPlan  *bulkPlan    // what a dry run says of it
+	foreseen  foreseen     // by a dry run
 	blind     bool         // directory asks only where it must
 	imagined  imagined
 	clock     clock
@@ -218,6 +219,9 @@ func (r *run) balance() (*Totals, error) {
 	r.totals.Requests = r.allStats()
 	r.totals.Writes = r.writes.byMethod
 	r.sayBulk()
+	if r.DryRun {
+		r.foreseeTotals()
+	}
 	if n := r.totals.Lame; n > 0 {
 		r.totals.Warnings = append(r.totals.Warnings, fmt.Sprintf("rows that were written and lack something that they ask for: %d; their details say what", n))
 	}

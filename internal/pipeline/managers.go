@@ -140,6 +140,7 @@ func (m *managers) orphans(ctx context.Context, r *run) []string {
 func (m *managers) managedBy(ctx context.Context, r *run, id string) ([]string, error) {
 	path := managerPath()
 	path.Sub = "value"
+	r.foreseen.spared.Add(1)
 	page, err := r.Client.List(ctx, scim.Users, scim.ListOptions{
 		Filter: scim.Equals(path, id), Attributes: []string{"userName", managerPath().String()}, Count: -1,
 	})

@@ -199,10 +199,15 @@ func (g *memberGroup) flush(ctx context.Context) error {
 // nothing, and to do late what nobody waited for any more.
 func (g *memberGroup) verify(ctx context.Context) {
 	sent := slices.DeleteFunc(slices.Clone(g.batch), func(s *memberSend) bool { return s.outcome != Updated && s.outcome != Unknown })
-	if len(sent) == 0 || g.DryRun {
+	switch {
+	case len(sent) == 0:
 		return
-	}
-	if g.have == nil {
+	case g.DryRun:
+		if g.have != nil {
+			g.foreseen.more.Add(1)
+		}
+		return
+	case g.have == nil:
 		unverified(sent, "not verified: the directory does not show who is in a group")
 		return
 	}

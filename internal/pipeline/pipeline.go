@@ -143,11 +143,14 @@ type Totals struct {
 	// BulkRequests are those that carry writes: sent, or for a plan announced.
 	BulkRequests int64
 	Bulk         string // how writes travelled in bulk requests, or would; "" where none did
-	Pending      int64
-	Lame         int64         // rows whose second step failed
-	Absent       *AbsentTotals // people whom the input does not hold; nil where nobody asked
-	Cause        error         // why a run ended early: one of the sentinels below, or a failure
-	StartedAt    time.Time
+	// WriteRequests and Reads are the requests that a plan announces: those that
+	// carry its writes, and those that find out what is there.
+	WriteRequests, Reads int64
+	Pending              int64
+	Lame                 int64         // rows whose second step failed
+	Absent               *AbsentTotals // people whom the input does not hold; nil where nobody asked
+	Cause                error         // why a run ended early: one of the sentinels below, or a failure
+	StartedAt            time.Time
 }
 
 // Endpoint is where the resources of a type live.

@@ -34,7 +34,7 @@ func (w *row) keepReplaced(ctx context.Context) error {
 		return w.Undo.Keep(w.reverseMembers())
 	}
 	have := w.have
-	if len(have.Attributes) > 0 && w.change.Action == plan.ActDelete { // all of it goes
+	if w.keepsWhole() {
 		whole, err := (&lookupEach{client: w.Client, endpoint: w.endpoint()}).byID(ctx, have.ID)
 		if err != nil {
 			return err
@@ -44,6 +44,12 @@ func (w *row) keepReplaced(ctx context.Context) error {
 		}
 	}
 	return w.Undo.Keep(w.rules().Reverse(w.row.Line, w.record.Key, &w.change, have))
+}
+
+// keepsWhole says whether more of a resource has to be kept than was read: all of
+// it goes.
+func (w *row) keepsWhole() bool {
+	return w.change.Action == plan.ActDelete && w.have != nil && len(w.have.Attributes) > 0
 }
 
 // reverseMembers is the change that takes back a change of a group in a plan of

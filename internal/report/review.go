@@ -241,7 +241,7 @@ func (r *Review) totals(s *Summary) []string {
 		lines = append(lines, who+" would change nothing.")
 	} else {
 		lines = append(lines, fmt.Sprintf("%s would send %s (%s) and about %s. Nothing has been changed.",
-			who, countText(w.Total, "write"), counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), countText(s.Requests.GET, "read")))
+			who, countText(w.Total, "write"), counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), countText(s.Reads, "read")))
 	}
 	if s.Expected != nil {
 		lines = append(lines, "Expected duration: "+s.Expected.String())
