@@ -140,7 +140,7 @@ func (p *policy) heedQuota(now time.Time, t ticket, s signal) {
 		p.allowances = append(p.allowances, newAllowance(s.quota.Limit))
 	}
 	t.lane.draws = p.allowances[i]
-	t.lane.draws.heed(now, t, s.quota)
+	t.lane.draws.heed(now, t, s.quota, s.kind == throttle)
 	if t.lane.draws.trusted() {
 		t.lane.learn.yield()
 	}
