@@ -76,7 +76,7 @@ func (r *importRun) summary(t *pipeline.Totals, err error, code int) *report.Sum
 	s.Lookup, s.Bulk = t.Lookup, t.Bulk
 	if r.dryRun {
 		s.SetWrites(t.Writes)
-		s.Reads = t.Reads
+		s.Reads, s.Taken = t.Reads, r.review.Taken()
 		s.Warnings = append(s.Warnings, r.review.Warnings()...)
 		if s.Writes.Total > 0 {
 			s.Expected = report.Expect(t.WriteRequests+t.Reads, r.target.rate, r.dir.client.Pace(), r.dir.profile, s.Requests.GET, s.Seconds)

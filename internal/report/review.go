@@ -25,6 +25,7 @@ type Review struct {
 	screen  *reviewScreen
 	page    *page // nil where nobody wants one
 	ignored ignored
+	taken   taken
 	mixed   bool // there are changes of groups among those of people
 	file    *os.File
 	out     *bufio.Writer
@@ -86,6 +87,7 @@ func (r *Review) Record(result *pipeline.Result) error {
 // writeChange saves a step of a row.
 func (r *Review) writeChange(result *pipeline.Result, c *plan.Change) error {
 	r.ignored.add(c.Differences)
+	r.taken.add(c.Differences)
 	line := plan.NewLine(result.Row.Line, cmp.Or(result.Resource, r.header.Resource), result.Key, c, r.Secrets)
 	line.Absent = result.Leaver
 	if line.Op != plan.ActCreate && c != result.Second {
@@ -170,6 +172,9 @@ func (r *Review) Close() error {
 // Warnings are what the plan itself shows to be wary of.
 func (r *Review) Warnings() []string { return r.ignored.warnings() }
 
+// Taken is what the plan takes away from lists, those that lose most first.
+func (r *Review) Taken() []*Taken { return r.taken.mostFirst() }
+
 // WriteText prints the plan for a person: what changes, group by group, and
 // what it comes to.
 func (r *Review) WriteText(out io.Writer, s *Summary) error {
@@ -242,6 +247,9 @@ func (r *Review) totals(s *Summary) []string {
 	} else {
 		lines = append(lines, fmt.Sprintf("%s would send %s (%s) and about %s. Nothing has been changed.",
 			who, countText(w.Total, "write"), counted(named{"POST", w.POST}, named{"PUT", w.PUT}, named{"PATCH", w.PATCH}, named{"DELETE", w.DELETE}), countText(s.Reads, "read")))
+	}
+	if text := takenText(r.Taken(), r.noun()); text != "" {
+		lines = append(lines, text)
 	}
 	if s.Expected != nil {
 		lines = append(lines, "Expected duration: "+s.Expected.String())

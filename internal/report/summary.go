@@ -28,9 +28,10 @@ type Summary struct {
 	Rows     Rows           `json:"rows"`
 	Absent   *AbsentPeople  `json:"absent,omitempty"`
 	Requests Requests       `json:"requests"`
-	Writes   *Writes        `json:"writes,omitempty"`   // that a plan announces
-	Reads    int64          `json:"reads,omitempty"`    // that the import would send beside them
-	Expected *Expected      `json:"expected,omitempty"` // of a plan that writes
+	Writes   *Writes        `json:"writes,omitempty"`     // that a plan announces
+	Reads    int64          `json:"reads,omitempty"`      // that the import would send beside them
+	Taken    []*Taken       `json:"taken_away,omitempty"` // by a plan, from lists
+	Expected *Expected      `json:"expected,omitempty"`   // of a plan that writes
 	Lookup   string         `json:"lookup,omitempty"`
 	Bulk     string         `json:"bulk,omitempty"`
 	Warnings []string       `json:"warnings"`
