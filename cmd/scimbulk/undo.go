@@ -28,8 +28,9 @@ again, who was deleted is created anew. Nothing is written: review the plan, and
 carry it out with scimbulk apply. RUN is the directory of an import or an apply,
 or latest; the plan is for the directory that the run wrote to.
 
-What cannot be brought back is listed: passwords, ids and memberships of people
-who were deleted, and what somebody else has changed since.`,
+People who were deleted come back into the groups that the directory showed them
+to be in. What cannot be brought back is listed: their passwords and ids, and what
+somebody else has changed since.`,
 		Example: `  scimbulk undo latest --out undo.jsonl
   scimbulk apply undo.jsonl --sandbox`,
 		Args: exactly(1, "one run"),
@@ -141,11 +142,15 @@ func (r *importRun) planUndo(ctx context.Context, dir string) (err error) {
 func (r *importRun) sayWhatIsLost(u *report.Undoing) {
 	say := func(format string, args ...any) { fmt.Fprintf(r.s.err, "not undone: "+format+"\n", args...) }
 	revives := r.dir != nil && r.dir.profile.RevivesDeleted
+	groups := "memberships (the directory showed none)"
+	if u.Rejoined > 0 {
+		groups = fmt.Sprintf("memberships other than the %d that the directory showed", u.Rejoined)
+	}
 	switch {
 	case u.Recreated > 0 && revives:
-		say("%d deleted accounts come back without their roles, and without their passwords and memberships", u.Recreated)
+		say("%d deleted accounts come back without their roles and passwords, and without %s", u.Recreated, groups)
 	case u.Recreated > 0:
-		say("%d deleted resources are created anew: with other ids, and without their passwords and memberships", u.Recreated)
+		say("%d deleted resources are created anew: with other ids, without their passwords, and without %s", u.Recreated, groups)
 	}
 	if revives && u.Removed > 0 {
 		say("%d accounts that the run created stay, inactive: the provider keeps deleted accounts", u.Removed)

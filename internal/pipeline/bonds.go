@@ -17,6 +17,10 @@ import (
 // creates itself.
 const promised = "(the id of line %d)"
 
+// PromisedID is what stands in a plan for the id that a create of the plan will
+// have, by the line of the create.
+func PromisedID(line int64) string { return fmt.Sprintf(promised, line) }
+
 // promise finds it: the line is that of the row, not that of the plan file.
 var promise = regexp.MustCompile(`\(the id of line (\d+)\)`)
 

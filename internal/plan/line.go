@@ -34,6 +34,33 @@ type Line struct {
 	// nobody can bring back.
 	Withheld []string `json:"withheld,omitzero"`
 	Lost     []string `json:"lost,omitzero"`
+	// Groups are, in an undo file, those that somebody who was deleted was a
+	// member of, by themselves and not by way of another group.
+	Groups []GroupRef `json:"groups,omitzero"`
+}
+
+// GroupRef names a group.
+type GroupRef struct {
+	ID   string `json:"value"`
+	Name string `json:"display,omitzero"`
+}
+
+// groupsOf are the groups that a resource shows itself to be a member of.
+func groupsOf(o scim.Object) []GroupRef {
+	_, v, _ := scim.Member(o, "groups")
+	var groups []GroupRef
+	for _, e := range asList(v) {
+		group, _ := e.(scim.Object)
+		text := func(name string) string {
+			_, v, _ := scim.Member(group, name)
+			s, _ := v.(string)
+			return s
+		}
+		if id := text("value"); id != "" && !strings.EqualFold(text("type"), "indirect") { // RFC 7643 §4.1.2
+			groups = append(groups, GroupRef{ID: id, Name: text("display")})
+		}
+	}
+	return groups
 }
 
 // NewLine writes a change down. Secrets are withheld unless they are wanted.
@@ -90,6 +117,7 @@ func ParseLine(raw []byte) (*Line, error) {
 	l := &Line{
 		Op: Action(r.text("op")), Resource: r.text("resource"), Key: r.text("key"), ID: r.text("id"), Version: r.text("version"),
 		Before: r.object("before"), After: r.object("after"), Body: r.object("body"), Patch: r.patch(),
+		Groups:   groupsOf(o),
 		Withheld: r.texts("withheld"), Lost: r.texts("lost"), Partial: o["partial"] == true,
 	}
 	if seen := r.object("seen"); seen != nil {

@@ -16,6 +16,7 @@ func (r *Rules) Reverse(line int64, key string, c *Change, have *Current) *Line 
 		return l
 	case ActDelete:
 		l.Op, l.Body = ActCreate, r.body(have.Object)
+		l.Groups = groupsOf(have.Object)
 		return l
 	}
 	after, before := c.After, have.Object

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"scimbulk/internal/pipeline"
 	"scimbulk/internal/plan"
 	"scimbulk/internal/rows"
 	"scimbulk/internal/scim"
@@ -227,6 +229,7 @@ type Undoing struct {
 	Changes   int64
 	Removed   int64 // creates
 	Recreated int64 // deletes, which can be undone by new resources alone
+	Rejoined  int64 // memberships of those who were deleted
 	Damaged   int64 // lines that cannot be read
 	Lost      map[string]int64
 }
@@ -250,19 +253,68 @@ func ReverseUndo(from, to string) (*Undoing, error) {
 		return nil, err
 	}
 	out := bufio.NewWriter(file)
-	for _, s := range slices.Backward(spans) {
+	back := &rejoining{}
+	slices.Reverse(spans)
+	for i, s := range spans {
 		if _, err = io.Copy(out, io.NewSectionReader(in, s.offset, s.length)); err != nil {
 			break
 		}
+		back.add(s.groups, int64(i)+1)
 	}
+	err = errors.Join(err, back.write(out, int64(len(spans))))
+	u.Rejoined = back.n
 	return u, errors.Join(err, out.Flush(), file.Close())
+}
+
+// rejoining gathers who is to come back into which group. They have no ids yet.
+type rejoining struct {
+	groups  []plan.GroupRef
+	members map[string][]string // promised ids, by that of the group
+	n       int64
+}
+
+func (j *rejoining) add(groups []plan.GroupRef, line int64) {
+	for _, g := range groups {
+		if j.members == nil {
+			j.members = map[string][]string{}
+		}
+		if j.members[g.ID] == nil {
+			j.groups = append(j.groups, g)
+		}
+		j.members[g.ID] = append(j.members[g.ID], pipeline.PromisedID(line))
+		j.n++
+	}
+}
+
+// mostRejoined is how many people one change puts into a group: as many as no
+// server that we know of refuses.
+const mostRejoined = 100
+
+// write writes the changes of the groups, after so many lines.
+func (j *rejoining) write(out *bufio.Writer, line int64) error {
+	for _, g := range j.groups {
+		for members := range slices.Chunk(j.members[g.ID], mostRejoined) {
+			line++
+			text, err := scim.Encode(&plan.Line{
+				Line: line, Op: plan.ActUpdate, Resource: "Group", Key: cmp.Or(g.Name, g.ID), ID: g.ID, Patch: scim.MemberPatch(members, nil),
+			})
+			if err != nil {
+				return err
+			}
+			if _, err := out.Write(append(text, '\n')); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // span is where a line stands, and whether it counts for a resource that the
 // run has not created.
 type span struct {
 	offset, length int64
-	id             string // "" for a create, and for the removal of what was created
+	id             string          // "" for a create, and for the removal of what was created
+	groups         []plan.GroupRef // of somebody who was deleted
 }
 
 // index finds the lines that count, the header first of all: the reader of the
@@ -302,7 +354,7 @@ func (u *Undoing) index(in io.Reader) ([]span, error) {
 			continue
 		}
 		kept[key] = true
-		s := span{at, int64(len(text)), l.ID}
+		s := span{at, int64(len(text)), l.ID, l.Groups}
 		if l.Op == plan.ActDelete {
 			created[l.ID], s.id = true, ""
 		}
