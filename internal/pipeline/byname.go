@@ -30,7 +30,7 @@ func (x *listing) byName(ctx context.Context) error {
 		return err
 	}
 	if !whole {
-		x.gap("%s, and has neither cursors nor a filter by the beginning of names", errNoStart)
+		x.s.gap("%s, and has neither cursors nor a filter by the beginning of names", errNoStart)
 		return nil
 	}
 	if _, err := p.read(ctx, ""); err != nil {
@@ -157,7 +157,7 @@ func (p *partition) split(ctx context.Context, prefix string, total int, doubted
 		sum += n
 	}
 	if rest := total - sum; (rest > 1 || rest < 0) && !doubted {
-		p.gap("of %d names that begin alike, %d were found letter by letter", total, sum)
+		p.s.gap("of %d names that begin alike, %d were found letter by letter", total, sum)
 	}
 	return nil
 }

@@ -24,13 +24,7 @@ func (x *listing) openCursor(ctx context.Context) (*sheet, error) {
 		return nil, nil
 	}
 	x.s.ByCursor, x.s.Cursor, x.s.Ended = true, first.NextCursor, last
-	if x.s.Pass == 0 {
-		x.s.Began, x.s.NoTotal = int64(first.TotalResults), !first.HasTotal
-		if x.Started.IsZero() {
-			x.Started = first.Response.Date
-		}
-	}
-	x.s.Claimed = int64(first.TotalResults)
+	x.begun(first)
 	if len(first.items) == 0 {
 		return first, nil
 	}
@@ -71,7 +65,7 @@ func (x *listing) follow(ctx context.Context) error {
 			barren = 0
 		}
 		if s.NextCursor == cursor || barren > maxRepairs {
-			x.gap("the directory's cursor leads nowhere")
+			x.s.gap("the directory's cursor leads nowhere")
 			return nil
 		}
 	}
