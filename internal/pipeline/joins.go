@@ -435,9 +435,10 @@ func (j *joinRun) carryOut(ctx context.Context) error {
 
 // sendJoins carries out what rows say of groups, unless nothing is to be sent.
 func (r *run) sendJoins(ctx context.Context) error {
-	if r.joins == nil || r.DryRun {
+	if r.joins == nil || r.DryRun || len(r.joins.rows) == 0 {
 		return nil
 	}
+	r.recorded() // of the steps of a row the log keeps the first one, which must be what the row itself has come to
 	return r.joins.carryOut(ctx)
 }
 
