@@ -36,12 +36,25 @@ func (t turn) take(ctx context.Context) error {
 
 func (t turn) pass() { <-t }
 
-// lookPastFilter looks for what a look-up may have missed, before a create is
-// sent again that could make a twin: in a reading of the directory, where the
-// look-up is not to be believed.
+// lookPastFilter looks for whom a look-up may have missed while a write is in
+// doubt.
 func (w *row) lookPastFilter(ctx context.Context) error {
-	again := w.sent == plan.ActCreate && w.have == nil && w.record.MatchBy != "id"
-	if !again || w.keyIsUnique() || time.Now().Before(w.settled) {
+	if w.have != nil || w.record.MatchBy == "id" {
+		return nil
+	}
+	switch w.sent {
+	case plan.ActCreate:
+		return w.lookForCreated(ctx)
+	case plan.ActUpdate, plan.ActReplace, plan.ActDeactivate:
+		return w.lookForChanged(ctx)
+	}
+	return nil
+}
+
+// lookForCreated looks, before a create is sent again that could make a twin, in
+// a reading of the directory where the look-up is not to be believed.
+func (w *row) lookForCreated(ctx context.Context) error {
+	if w.keyIsUnique() || time.Now().Before(w.settled) {
 		return nil
 	}
 	defer w.bulk.away()()
@@ -49,6 +62,25 @@ func (w *row) lookPastFilter(ctx context.Context) error {
 		return err
 	}
 	return w.lookLate(ctx)
+}
+
+// lookForChanged looks among the hidden for whoever was there to be changed: it
+// may have been that change which has hidden them. The reading begins when the
+// change can no longer come late, so that one does for many rows.
+func (w *row) lookForChanged(ctx context.Context) error {
+	if w.planned != nil || w.first != nil {
+		return nil // they were looked up by their ids
+	}
+	if time.Now().Before(w.settled) {
+		return w.await(ctx)
+	}
+	defer w.bulk.away()()
+	hidden, err := w.lookHidden(ctx, w.settled)
+	if hidden == nil || err != nil {
+		return err
+	}
+	w.found, w.unshown = hidden, true
+	return w.look(ctx, true)
 }
 
 // lookLate looks in a reading of the directory that began when a create in
@@ -59,7 +91,7 @@ func (w *row) lookLate(ctx context.Context) error {
 		return err
 	}
 	w.have, err = read.find(ctx, w.record, false)
-	w.found = w.have // by its id, from now on
+	w.found, w.unshown = w.have, w.have != nil // by its id, from now on
 	return err
 }
 

@@ -14,7 +14,8 @@ import (
 )
 
 // failedWrite decides what an answer that is not a success means: an outcome, a
-// further look, or the end of the run.
+// further look, or the end of the run. What was refused before a further look is
+// taken back in the log: what comes of that look is not its work.
 func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent) (done bool, fatal error) {
 	var failed *scim.Error
 	if !errors.As(err, &failed) {
@@ -34,7 +35,17 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 		w.settled = time.Now().Add(w.Settle)
 		return false, w.sleep(ctx, w.pause())
 	case pointless(failed):
-		return false, errors.Join(err, w.Log.Withdraw([]journal.Intent{intent}))
+		return false, errors.Join(err, w.withdraw(intent))
+	}
+	if done, fatal = w.refused(ctx, failed); !done && fatal == nil {
+		fatal = w.withdraw(intent)
+	}
+	return done, fatal
+}
+
+// refused decides what a definite no means.
+func (w *row) refused(ctx context.Context, failed *scim.Error) (done bool, fatal error) {
+	switch {
 	case failed.VersionConflict():
 		return false, w.mistrustVersions(ctx)
 	case w.patchRefused(failed):
@@ -90,9 +101,10 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 		if done, fatal = w.explainRefusal(ctx); done || fatal != nil {
 			return done, fatal
 		}
-		if w.have, fatal = w.lookHidden(ctx); fatal != nil {
+		if w.have, fatal = w.lookHidden(ctx, time.Time{}); fatal != nil {
 			return false, fatal
 		}
+		w.unshown = w.have != nil
 	}
 	if w.have == nil && w.sent == plan.ActCreate { // it may be ours: look-ups lag behind writes here and there
 		if time.Now().Before(w.settled) {
@@ -114,8 +126,9 @@ func (w *row) taken(ctx context.Context, failed *scim.Error) (done bool, fatal e
 
 // lookHidden looks in a reading of the directory for whom no look-up shows: the
 // inactive, whom some directories keep out of look-ups, or anybody where the
-// filters cannot cope with a name. It is read once.
-func (w *row) lookHidden(ctx context.Context) (*plan.Current, error) {
+// filters cannot cope with a name. It is read once, or again if that was before a
+// moment.
+func (w *row) lookHidden(ctx context.Context, since time.Time) (*plan.Current, error) {
 	if w.Lookup != LookupAuto {
 		return nil, nil
 	}
@@ -123,7 +136,7 @@ func (w *row) lookHidden(ctx context.Context) (*plan.Current, error) {
 	if w.Profile.LookupsSeeInactive || w.Profile.InactiveFilter == "" || w.Resource != "User" {
 		read = w.readEverybody
 	}
-	hidden, err := w.hidden.read(func() (*lookupDirectory, error) { return read(ctx) })
+	hidden, err := w.hidden.after(ctx, since, func() (*lookupDirectory, error) { return read(ctx) })
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ type run struct {
 	blind     bool         // directory asks only where it must
 	imagined  imagined
 	clock     clock
-	hidden    onceDirectory // the inactive people
+	hidden    lateDirectory // the inactive people
 	late      lateDirectory // everybody, read for creates in doubt
 	canary    canary
 	parked    parking
@@ -185,7 +185,7 @@ const handsAWorker = 2
 func (im *Import) newRun(take context.Context, s *Survey) *run {
 	r := &run{Import: im, survey: s, hands: handsAWorker * im.Workers, results: make(chan *Result, 4*im.Workers)}
 	r.take, r.stop = context.WithCancelCause(take)
-	r.late.turn, r.canary.turn = newTurn(), newTurn()
+	r.late.turn, r.hidden.turn, r.canary.turn = newTurn(), newTurn(), newTurn()
 	r.clock.start = time.Now()
 	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
@@ -287,7 +287,7 @@ func (r *run) stages(ctx context.Context) error {
 		for _, keyed := range r.keyed {
 			r.crew.Go(func() { r.work(ctx, keyed) })
 		}
-		r.crew.Wait()
+		r.awaitCrew(ctx)
 		if err := r.secondPass(ctx); err != nil {
 			return err
 		}

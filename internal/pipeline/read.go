@@ -14,7 +14,10 @@ import (
 
 // doubt is what the log knows of a row that an earlier session left without an
 // outcome.
-type doubt struct{ journal.Intent }
+type doubt struct {
+	journal.Intent                  // what names the outcome of the row
+	all            []journal.Intent // of the row
+}
 
 // read sends every row that has no outcome yet to a worker, or its result to
 // the collector. It ends early, and without an error, once no more rows are to
@@ -109,14 +112,23 @@ func (r *run) doubts() map[int64]*doubt {
 			if r.joins != nil && isMembership(intent) {
 				continue
 			}
-			if d := doubts[intent.Line]; d != nil { // a later step: what the row did first names its outcome
-				d.Step = intent.Step
-				continue
+			if doubts[intent.Line] == nil {
+				doubts[intent.Line] = &doubt{Intent: intent}
 			}
-			doubts[intent.Line] = &doubt{intent}
+			doubts[intent.Line].add(intent)
 		}
 	}
 	return doubts
+}
+
+// add takes a step in. What the row did first names its outcome, except that
+// somebody who was to be changed and was gone by then may have been created.
+func (d *doubt) add(step journal.Intent) {
+	if create := string(plan.ActCreate); step.Op == create && d.Op != create {
+		d.Intent = step
+	}
+	d.Step = step.Step
+	d.all = append(d.all, step)
 }
 
 // reached is how far an earlier session came with each key of several rows: the

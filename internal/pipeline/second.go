@@ -152,18 +152,18 @@ func (r *run) secondPass(ctx context.Context) error {
 // spread has as many goroutines as there are hands do what feed hands them.
 func (r *run) spread(ctx context.Context, feed func(context.Context, chan<- *task) error, do func(context.Context, *task)) error {
 	queue := make(chan *task, r.Workers)
-	g, ctx := errgroup.WithContext(ctx)
+	g, within := errgroup.WithContext(ctx)
 	r.bulk.open(r.hands)
 	g.Go(func() error {
 		defer close(queue)
 		defer r.bulk.pause()
-		return feed(ctx, queue)
+		return feed(within, queue)
 	})
 	for range r.hands {
 		g.Go(func() error {
 			for t := range queue {
 				r.bulk.take(t)
-				do(ctx, t)
+				do(within, t)
 				r.bulk.rest()
 			}
 			r.bulk.end()
@@ -171,7 +171,9 @@ func (r *run) spread(ctx context.Context, feed func(context.Context, chan<- *tas
 			return nil
 		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	r.awaitCrew(ctx)
+	return err
 }
 
 // readSeconds sends the rows that wait to the workers. Those of one key are

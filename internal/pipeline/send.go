@@ -27,7 +27,7 @@ func (w *row) write(ctx context.Context) (done bool, err error) {
 	}
 	intent := w.intent()
 	resp, err := w.sendOnce(ctx, body, &intent)
-	if w.sent == "" {
+	if w.open = append(w.open, intent); w.sent != plan.ActCreate {
 		w.absent, w.since = intent.Absent, intent.At
 	}
 	w.result.Change = w.change

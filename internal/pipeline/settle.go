@@ -110,3 +110,16 @@ func (r *run) workOffParked(ctx context.Context) {
 		r.finish(ctx, w)
 	}
 }
+
+// awaitCrew waits for the workers, and settles the rows that were parked when
+// none of them was left to do it: one that waited for another row may be sent
+// last of all.
+func (r *run) awaitCrew(ctx context.Context) {
+	r.crew.Wait()
+	for !r.parked.none() && r.take.Err() == nil {
+		r.bulk.enter()
+		r.workOffParked(ctx)
+		r.bulk.leave()
+		r.crew.Wait()
+	}
+}

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"scimbulk/internal/journal"
 	"scimbulk/internal/plan"
-	"scimbulk/internal/scim"
 )
 
 // work carries out rows until there are no more, or none are to be taken. A row
@@ -152,12 +153,14 @@ type row struct {
 	sent    plan.Action
 	looked  bool // the directory was asked, and not only believed to be empty
 	counted bool // among those whom the run removes or turns inactive
-	absent  bool // a look-up before the write that is in doubt found nothing
+	absent  bool // a look-up before the create that is in doubt found nothing
+	unshown bool // what was found is such as look-ups may not have shown
 	since   time.Time
-	settled time.Time // when a create that is in doubt can no longer come late
-	clash   string    // why the row cannot have its other identity, "" where it can
-	murky   bool      // the directory shows neither what was there before that write nor what it makes
-	unpatch bool      // this row's PATCH was refused: it is sent as a PUT
+	open    []journal.Intent // in the log, and not withdrawn
+	settled time.Time        // when a create that is in doubt can no longer come late
+	clash   string           // why the row cannot have its other identity, "" where it can
+	murky   bool             // the directory shows neither what was there before that write nor what it makes
+	unpatch bool             // this row's PATCH was refused: it is sent as a PUT
 	rounds  int
 	step    int
 }
@@ -171,6 +174,7 @@ func newRow(r *run, t *task) *row {
 	if t.doubt != nil {
 		w.result.Doubt = true
 		w.sent, w.absent, w.since, w.step = plan.Action(t.doubt.Op), t.doubt.Absent, t.doubt.At, t.doubt.Step+1
+		w.open = slices.Clone(t.doubt.all)
 		w.settled = r.totals.StartedAt.Add(r.Settle) // it was sent before; when, only the directory's clock tells
 	}
 	return w
@@ -192,6 +196,9 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 		}
 		if err := w.seekClash(ctx); err != nil {
 			return w.failedLookup(err)
+		}
+		if err := w.disown(); err != nil {
+			return nil, err
 		}
 		if w.decide(); w.needsAll() {
 			continue
@@ -336,35 +343,6 @@ func (w *row) conclude() *Result {
 		res.Outcome, res.Class, res.Detail = Rejected, w.change.Class, w.change.Reason
 	}
 	return res
-}
-
-// ours says whether what is there now is the work of the write that was in
-// doubt. A resource that is there after a create is ours if it was seen absent
-// before, or if it is not older than the intent by the directory's own clock.
-func (w *row) ours() bool {
-	return w.sent != plan.ActCreate || w.absent || w.isYoung()
-}
-
-// clockSlack is what a time in whole seconds and the way of a request may hide.
-const clockSlack = 2 * time.Second
-
-// isYoung says whether what was found is not older than the intent. Some
-// directories tell when a resource was last changed, and not when it was made.
-func (w *row) isYoung() bool {
-	if w.have == nil {
-		return false
-	}
-	made, told := w.timeOf("created")
-	if !told {
-		made, told = w.timeOf("lastModified")
-	}
-	return told && !made.Before(w.since.Add(-clockSlack))
-}
-
-func (w *row) timeOf(member string) (at time.Time, told bool) {
-	text := textIn(w.have.Object, scim.Path{Attr: "meta", Sub: member})
-	at, err := time.Parse(time.RFC3339, text)
-	return at, err == nil
 }
 
 func outcomeOf(action plan.Action) Outcome {
