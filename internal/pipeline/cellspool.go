@@ -94,9 +94,25 @@ func (s *cellSpool) each(from int64, header []string, do func(cells []string) er
 	}
 }
 
+// columns is how many columns are needed so far.
+func (s *cellSpool) columns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.layout.Numbered())
+}
+
+// header names them, in the order of a file.
+func (s *cellSpool) header() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.layout.Header()
+}
+
 // places are where the columns stand in a header; -1 if they do not.
 func (s *cellSpool) places(header []string) []int {
+	s.mu.Lock()
 	names := s.layout.Numbered()
+	s.mu.Unlock()
 	places := make([]int, len(names))
 	for n, name := range names {
 		places[n] = slices.Index(header, name)

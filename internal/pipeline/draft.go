@@ -29,7 +29,7 @@ type draft struct {
 // follow writes what has come since. One that has to begin again does so when
 // there is twice as much as the last time, so that this costs little.
 func (d *draft) follow() error {
-	if d.file.Draft == "" || d.file.Path == "-" || d.source() == nil {
+	if size := d.source(); d.file.Draft == "" || d.file.Path == "-" || size == nil || *size == 0 {
 		return nil
 	}
 	if d.stale() {
@@ -62,7 +62,7 @@ func (d *draft) source() *int64 {
 
 // stale says that there are columns of which the header knows nothing.
 func (d *draft) stale() bool {
-	return d.out != nil && d.cells != nil && len(d.cells.layout.Numbered()) != len(d.header)
+	return d.out != nil && d.cells != nil && d.cells.columns() != len(d.header)
 }
 
 // byteOrderMark tells spreadsheet programs that a file is UTF-8.
@@ -90,7 +90,12 @@ func (d *draft) begin() (err error) {
 			return err
 		}
 	}
-	d.csv, d.header = csv.NewWriter(d.out), d.columns.Header()
+	if d.cells != nil {
+		d.header = d.cells.header() // other workers lay out rows
+	} else {
+		d.header = d.columns.Header()
+	}
+	d.csv = csv.NewWriter(d.out)
 	return d.csv.Write(d.header)
 }
 

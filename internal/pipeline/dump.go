@@ -45,6 +45,7 @@ type learner interface {
 
 // rowLayout is a layout whose cells do not depend on resources that come later.
 type rowLayout interface {
+	Layout
 	Row(o scim.Object, visit func(column int, text string)) // in place of Add
 	Numbered() []string                                     // the columns by their numbers
 }
