@@ -35,9 +35,9 @@ const (
 func (b blow) String() string {
 	switch {
 	case b.signals == 1:
-		return "Ctrl-C, not killed"
+		return "Ctrl-C"
 	case b.signals > 1:
-		return "Ctrl-C twice, not killed"
+		return "Ctrl-C twice"
 	case b.kind == byPoint && b.linger > 0:
 		return "at a point, held up: " + b.point
 	case b.kind == byPoint:

@@ -17,7 +17,7 @@ import (
 
 // patience is how long the harness waits for something that must happen. It is
 // used up only where it does not happen at all.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // token is the bearer token that the sandbox process asks for by default.
 const token = "sandbox"

@@ -184,7 +184,7 @@ func troubles() (counted, odd []string) {
 // readTroubles are those that a trial of an export may draw. None of them
 // changes what the pages hold.
 func readTroubles() []string {
-	return []string{"truncate=0.02", "html-error=0.02", "throttle=0.002", "etag-differs", "no-quota-headers"}
+	return []string{"truncate=0.02", "html-error=0.02", "throttle=0.0005", "etag-differs", "text-plain"}
 }
 
 // drawFaults chooses up to two faults; every third trial has none.
@@ -427,7 +427,13 @@ func (t *trial) interrupt(b blow) (hit bool, err error) {
 	if _, err := t.p.wait(); err != nil {
 		return false, err
 	}
-	if t.p.code() != exitInterrupted {
+	switch t.p.code() {
+	case exitInterrupted:
+	case -1: // it did not listen yet, or not any more
+		t.resumes++
+		t.struck[b.String()+", and died of it"]++
+		return true, t.inspect()
+	default:
 		return false, t.inspect()
 	}
 	t.resumes++
