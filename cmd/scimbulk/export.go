@@ -82,8 +82,8 @@ func (o *exportOptions) bind(f *pflag.FlagSet) {
 	o.run.bind(f)
 	f.StringVarP(&o.out, "out", "o", "", "`PATH` to write to; a directory for all; - is standard output (default: users.csv, groups.csv, directory)")
 	f.StringVar(&o.format, "format", "", "csv or jsonl (default: by the extension of --out, else csv)")
-	f.StringSliceVar(&o.attributes, "attributes", nil, "`paths` to ask for, comma-separated (default: all)")
-	f.StringSliceVar(&o.excluded, "exclude-attributes", nil, "`paths` to leave out, comma-separated")
+	f.Var(pathList{&o.attributes}, "attributes", "`paths` to ask for, comma-separated (default: all)")
+	f.Var(pathList{&o.excluded}, "exclude-attributes", "`paths` to leave out, comma-separated")
 	f.StringVarP(&o.mapping, "mapping", "m", "", "an import mapping `file`, turned round: its columns are the file's (CSV only)")
 	f.StringVar(&o.filter, "filter", "", "SCIM `filter`, such as 'userType eq \"Employee\"'")
 	f.StringVar(&o.inactive, "inactive", pipeline.InactiveInclude, "inactive people: include, exclude or only")
@@ -364,7 +364,7 @@ func (x *exportRun) dump(take, work context.Context, resource, path string, each
 	x.meter.Done.Store(0)
 	e := &pipeline.Export{
 		Client: x.dir.client, Profile: x.dir.profile, Endpoint: pipeline.Endpoint(resource),
-		Filter: x.filter, Attributes: fullPaths(x.attributes), ExcludedAttributes: fullPaths(x.excluded), Inactive: x.inactive,
+		Filter: x.filter, Attributes: wholeLists(x.attributes), ExcludedAttributes: fullPaths(x.excluded), Inactive: x.inactive,
 		PageSize: page, Workers: x.dir.workers, Meter: x.meter, Thorough: true,
 	}
 	schema, err := x.look(take, resource, e)

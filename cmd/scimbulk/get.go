@@ -64,8 +64,8 @@ resource types or all schemas are printed as one list.`,
 	}
 	f := cmd.Flags()
 	o.target.bindReader(f)
-	f.StringSliceVar(&o.attributes, "attributes", nil, "`paths` to ask for, comma-separated (default: all)")
-	f.StringSliceVar(&o.excluded, "exclude-attributes", nil, "`paths` to leave out, comma-separated")
+	f.Var(pathList{&o.attributes}, "attributes", "`paths` to ask for, comma-separated (default: all)")
+	f.Var(pathList{&o.excluded}, "exclude-attributes", "`paths` to leave out, comma-separated")
 	f.StringVar(&o.ifNoneMatch, "if-none-match", "", "print nothing if this `ETAG` is still the resource's version")
 	return cmd
 }
@@ -238,7 +238,7 @@ func (o *getOptions) resource(ctx context.Context, dir *directory) (*scim.Respon
 		f.endpoint = scim.Groups
 	}
 	q := scim.ReadOptions{
-		Attributes: fullPaths(o.attributes), ExcludedAttributes: fullPaths(o.excluded), IfNoneMatch: o.ifNoneMatch,
+		Attributes: wholeLists(o.attributes), ExcludedAttributes: fullPaths(o.excluded), IfNoneMatch: o.ifNoneMatch,
 	}
 	tried := f.key
 	if !strings.ContainsAny(o.name, "@ ") {

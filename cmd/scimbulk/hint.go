@@ -93,7 +93,7 @@ func hintFor(err error) string {
 			return "is the directory running, and is its URL (--url, --region) right?"
 		}
 	case http.StatusUnauthorized:
-		return "the directory does not take these credentials: renew SCIMBULK_TOKEN or the file of --token-file, or check SCIMBULK_CLIENT_ID and SCIMBULK_CLIENT_SECRET"
+		return "set SCIMBULK_TOKEN, or --token-file, to a token that the directory takes (a new one, where this has expired), or check SCIMBULK_CLIENT_ID and SCIMBULK_CLIENT_SECRET"
 	case http.StatusForbidden:
 		return "the directory knows who is asking and does not permit this: the token or OAuth client needs a role or scope for reading and writing users and groups"
 	case http.StatusNotFound:

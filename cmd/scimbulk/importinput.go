@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"scimbulk/internal/mapping"
@@ -95,9 +96,21 @@ func (r *importRun) compile(ctx context.Context) error {
 	return nil
 }
 
+// withGuesses adds to columns what they may mean, where no mapping file says what
+// is meant.
+func (r *importRun) withGuesses(columns []string) []string {
+	guessed := slices.Clone(columns)
+	for i, column := range columns {
+		if path := r.mapping.Likely(column); path != "" && r.importOptions.mapping == "" {
+			guessed[i] += " (did you mean " + path + "?)"
+		}
+	}
+	return guessed
+}
+
 func (r *importRun) noteMapping() {
 	if columns := r.mapping.Unmapped(); len(columns) > 0 {
-		r.note("columns that map to nothing: %s", strings.Join(columns, ", "))
+		r.note("columns that map to nothing: %s", strings.Join(r.withGuesses(columns), ", "))
 	}
 	if columns := r.mapping.ReadOnly(); len(columns) > 0 {
 		r.note("columns that the directory decides itself, not sent: %s", strings.Join(columns, ", "))

@@ -9,7 +9,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"scimbulk/internal/scim"
 )
 
 // streams are what a command reads and writes: out is data, err is talk.
@@ -89,7 +92,7 @@ server is the second. Without one, --sandbox is a directory to try things on.`,
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		newImport(s), newPlan(s), newApply(s), newUndo(s), newPatch(s), newExport(s), newDiff(s), newResume(s), newRuns(s),
@@ -97,6 +100,20 @@ server is the second. Without one, --sandbox is a directory to try things on.`,
 	)
 	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
 	return root
+}
+
+// flagError names the flag that a misspelt one most likely means.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := scim.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		return usagef("%w (did you mean --%s?)", err, near)
+	}
+	return usageError{err}
 }
 
 func unknownCommand(cmd *cobra.Command, name string) error {
@@ -111,6 +128,9 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == n {
 			return nil
+		}
+		if f := cmd.Flags().Lookup("sandbox"); f != nil && f.Changed && f.Value.String() == f.NoOptDefVal && len(args) == n+1 {
+			return usagef("%s takes %s: is --sandbox=%s meant?", cmd.CommandPath(), what, args[n])
 		}
 		return usagef("%s takes %s: %s", cmd.CommandPath(), what, cmd.UseLine())
 	}

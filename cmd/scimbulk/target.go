@@ -206,6 +206,9 @@ func (t *targetOptions) resolve() (profile scim.Profile, base string, err error)
 		profile, err = scim.ProfileByName(t.provider)
 		return profile, base, err
 	}
+	if base != "" && !strings.Contains(base, "://") {
+		return profile, "", fmt.Errorf("the URL of the directory begins with https://, such as https://%s", base)
+	}
 	u, err := url.Parse(base)
 	if err != nil {
 		return profile, "", fmt.Errorf("the URL of the directory cannot be read: %w", err)

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 
 	"scimbulk/internal/scim"
@@ -26,6 +27,49 @@ func suggestPath(schema *scim.ResourceSchema, path string) string {
 		return ""
 	}
 	return k.path
+}
+
+// Likely is the path that a column most likely means that maps to nothing: its
+// header is one slip of the pen from a well-known one, and no other column is
+// mapped to that path. It is "" where nothing is likely.
+func (m *Mapping) Likely(column string) string {
+	name := plainHeader(column)
+	if len(name) < 4 { // too short to be sure
+		return ""
+	}
+	for _, slip := range slips(name) {
+		if k, ok := lookUpHeader(slip); ok && k.path != "op" && !m.assigns(k.path) {
+			return k.path
+		}
+	}
+	return ""
+}
+
+// assigns says whether some column is mapped to a path.
+func (m *Mapping) assigns(short string) bool {
+	return slices.ContainsFunc(m.fields, func(f field) bool { return f.target.Path.Short() == short })
+}
+
+// slips are the texts that one wrong, missing, added or swapped letter makes of a
+// name of letters and digits.
+func slips(name string) []string {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	var list []string
+	for i := range len(name) + 1 {
+		head, tail := name[:i], name[i:]
+		if len(tail) > 1 {
+			list = append(list, head+tail[1:2]+tail[:1]+tail[2:])
+		}
+		if tail != "" {
+			list = append(list, head+tail[1:])
+		}
+		for _, c := range letters {
+			if list = append(list, head+string(c)+tail); tail != "" {
+				list = append(list, head+string(c)+tail[1:])
+			}
+		}
+	}
+	return list
 }
 
 // shortPaths lists what can be written in a mapping, as people write it.

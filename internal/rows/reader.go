@@ -78,6 +78,9 @@ func (r *Reader) start() error {
 	if info.IsDir() {
 		return r.fault(0, 0, "is a directory", "give a CSV or JSONL file")
 	}
+	if info.Mode().IsRegular() && isWorkbook(r.file) {
+		return r.fault(0, 0, "is a workbook, and no text", "save it as CSV UTF-8 in the spreadsheet program")
+	}
 	switch r.opts.Format {
 	case CSV, TSV, JSONL, "":
 	default:
@@ -94,6 +97,16 @@ func (r *Reader) start() error {
 	}
 	r.notes = slices.Clone(r.found.notes)
 	return r.begin()
+}
+
+// isWorkbook knows the files of spreadsheet programs by how they begin: as a zip
+// archive, or, the old ones, as a compound file.
+func isWorkbook(file io.ReaderAt) bool {
+	head := make([]byte, 4)
+	if _, err := file.ReadAt(head, 0); err != nil {
+		return false
+	}
+	return string(head) == "PK\x03\x04" || string(head) == "\xd0\xcf\x11\xe0"
 }
 
 // begin opens the text and reads up to the first row.
