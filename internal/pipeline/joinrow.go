@@ -1,8 +1,7 @@
 package pipeline
 
 import (
-	"maps"
-	"slices"
+	"errors"
 	"strconv"
 
 	"scimbulk/internal/plan"
@@ -70,11 +69,4 @@ func heldResult(row *rows.Row) (*Result, error) {
 	}, nil
 }
 
-func sortedKeys[V any](m map[int]V) []int { return slices.Sorted(maps.Keys(m)) }
-
-// planned is a request as a line of a plan.
-func (g *memberGroup) planned(all []*memberSend) *plan.Line {
-	change := g.change(all)
-	name, _ := g.book.groupName(all[0].row)
-	return plan.NewLine(int64(all[0].row.line), "Group", name, &change, false)
-}
+var errHeld = errors.New("a row that waited for its memberships is not as it was written")
