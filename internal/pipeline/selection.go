@@ -47,7 +47,7 @@ var alwaysKept = [...]string{"id", "schemas"}
 func (s *selection) apply(text []byte) (kept []byte, ignored bool, err error) {
 	out := make([]byte, 0, len(text))
 	dropped := false
-	out, err = eachMember(out, text, func(name string, value jsontext.Value) (jsontext.Value, error) {
+	out, err = rewriteMembers(out, text, func(name string, value jsontext.Value) (jsontext.Value, error) {
 		keep, part, err := s.member("", name, value)
 		if err != nil {
 			return nil, err
@@ -119,7 +119,7 @@ func (s *selection) extension(urn string, value jsontext.Value) (bool, jsontext.
 	if slices.ContainsFunc(s.except, whole) {
 		return false, nil, nil
 	}
-	out, err := eachMember(nil, value, func(name string, v jsontext.Value) (jsontext.Value, error) {
+	out, err := rewriteMembers(nil, value, func(name string, v jsontext.Value) (jsontext.Value, error) {
 		keep, part, err := s.member(urn, name, v)
 		if !keep {
 			return nil, err
@@ -143,21 +143,21 @@ func sameName(p scim.Path, urn, name string) bool {
 func onlyParts(value jsontext.Value, keep func(sub string) bool) (jsontext.Value, error) {
 	switch value.Kind() {
 	case '{':
-		return eachMember(nil, value, func(name string, v jsontext.Value) (jsontext.Value, error) {
+		return rewriteMembers(nil, value, func(name string, v jsontext.Value) (jsontext.Value, error) {
 			if keep(name) {
 				return v, nil
 			}
 			return nil, nil
 		})
 	case '[':
-		return eachElement(value, func(v jsontext.Value) (jsontext.Value, error) { return onlyParts(v, keep) })
+		return rewriteElements(value, func(v jsontext.Value) (jsontext.Value, error) { return onlyParts(v, keep) })
 	}
 	return value, nil
 }
 
-// eachMember writes an object again with what change makes of its members, and
+// rewriteMembers writes an object again with what change makes of its members, and
 // without those of which it makes nothing.
-func eachMember(out, text []byte, change func(name string, value jsontext.Value) (jsontext.Value, error)) ([]byte, error) {
+func rewriteMembers(out, text []byte, change func(name string, value jsontext.Value) (jsontext.Value, error)) ([]byte, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err
@@ -193,7 +193,8 @@ func eachMember(out, text []byte, change func(name string, value jsontext.Value)
 	return append(out, '}'), err
 }
 
-func eachElement(list jsontext.Value, change func(jsontext.Value) (jsontext.Value, error)) (jsontext.Value, error) {
+// rewriteElements does the same to a list.
+func rewriteElements(list jsontext.Value, change func(jsontext.Value) (jsontext.Value, error)) (jsontext.Value, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(list), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err

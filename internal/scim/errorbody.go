@@ -90,23 +90,17 @@ func topMembers(text []byte) map[string]jsontext.Value {
 			return members
 		}
 	}
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+	if dec.PeekKind() != '{' {
 		return members
 	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return members
-		}
-		key := strings.ToLower(name.String())
+	_ = eachMember(dec, func(name []byte) error { // what broke off has given what it had
+		key := strings.ToLower(string(name))
 		value, err := dec.ReadValue()
-		if err != nil {
-			return members
-		}
-		if _, seen := members[key]; !seen {
+		if _, seen := members[key]; !seen && err == nil {
 			members[key] = value.Clone()
 		}
-	}
+		return err
+	})
 	return members
 }
 
