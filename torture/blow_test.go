@@ -59,10 +59,12 @@ func (t *trial) draw(soon bool) blow {
 	b := blow{kind: byPoint, times: 1 + t.rng.IntN(share), server: t.rng.IntN(6) == 0}
 	kinds := 7
 	switch {
+	case soon && !t.plain:
+		return t.drawEarly(b)
+	case t.ground.job.joins() && t.rng.IntN(3) == 0:
+		return t.drawLate()
 	case t.plain:
 		kinds = 4
-	case soon:
-		return t.drawEarly(b)
 	}
 	switch t.rng.IntN(kinds) {
 	case 0:
@@ -83,6 +85,12 @@ func (t *trial) draw(soon bool) blow {
 		b.signals = 1 + t.rng.IntN(2)
 	}
 	return b
+}
+
+// drawLate strikes when most is done: groups come after all people.
+func (t *trial) drawLate() blow {
+	at := t.ground.heard * int64(75+t.rng.IntN(25)) / 100
+	return blow{kind: byAudit, times: 1, bytes: max(0, at-size(t.audit()))}
 }
 
 // upTo is how far a file grows before the next death, where a row makes it grow

@@ -36,7 +36,7 @@ func defects() []defect {
 		},
 		{
 			build: build{name: "exists-taken-at-its-word", edits: []edit{{
-				folder: pipeline, function: "(w *row) ours(", old: "w.absent || w.isYoung()", new: "w.murky",
+				folder: pipeline, function: "(w *row) ours(", old: "return young || w.absent &&", new: "return w.murky && young || w.murky && w.absent &&",
 			}}},
 			arena: "create/genesys",
 		},
@@ -52,6 +52,39 @@ func defects() []defect {
 			}}},
 			arena: "upsert, mixed/rfc",
 		},
+		{
+			build: build{name: "joined-by-nobody", edits: []edit{{
+				folder: pipeline, function: "(s *signup) sentBefore(", old: "return sent && joined == in", new: "return false && sent && joined == in",
+			}}},
+			arena: "people and their groups/rfc",
+		},
+		{
+			build: build{name: "export-in-its-place", edits: []edit{{
+				folder: "internal/rows", function: "CreateAt(", old: "os.OpenFile(aside,", new: "os.OpenFile(path,",
+			}}},
+			arena: "export users, JSONL/rfc",
+		},
+		{
+			build: build{name: "export-forgets-whom-it-has", edits: []edit{{
+				folder: pipeline, function: "(x *listing) restoreLine(", old: "x.ids.put(id, place)", new: "x.ids.put(\"?\"+id, place)",
+			}}},
+			arena: "export users, CSV/rfc",
+		},
+	}
+}
+
+// TestDefectsFitTheCode: a defect that the code has outgrown would show nothing.
+func TestDefectsFitTheCode(t *testing.T) {
+	top, err := root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range defects() {
+		t.Run(d.name, func(t *testing.T) {
+			if _, err := d.edited(top); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

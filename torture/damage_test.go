@@ -216,7 +216,8 @@ func (w *wounded) resume(t *testing.T, log []byte) {
 func (w *wounded) goOn(t *testing.T) {
 	t.Helper()
 	w.served, w.resumes, w.seen = 0, 1, nil
-	if err := w.begin(w.programs.stock); err != nil {
+	var err error
+	if w.p, err = launch(w.programs.stock, w.dir, nil, "resume", w.runDir(), "--quiet"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.p.wait(); err != nil {
@@ -261,7 +262,7 @@ func TestDamagedPages(t *testing.T) {
 	w.exported(t, "no pages", nil)
 	rng, n := rand.New(rand.NewPCG(*seed, 4)), *cuts
 	if n == 0 {
-		n = 100
+		n = 30
 	}
 	for range n {
 		at := rng.IntN(len(pages))

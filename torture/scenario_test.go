@@ -63,6 +63,9 @@ type job struct {
 	exports     *exported                  // what an export leaves; nil for other jobs
 }
 
+// joins says whether people come first, and then their groups.
+func (j *job) joins() bool { return j.groups != nil && !j.membersOnly }
+
 // A row is a line of the input and its outcome in a clean run.
 type row struct {
 	line    int

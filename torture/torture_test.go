@@ -45,6 +45,7 @@ type ground struct {
 	quiet  *effort
 	undone *effort // of taking a clean run back
 	took   time.Duration
+	heard  int64 // size of the audit of a clean run
 
 	whole map[string][]byte // files of an export, by name
 	grade string            // of that export
@@ -283,7 +284,7 @@ func (b *bench) prepare(a *arena) (*ground, error) {
 	tr := &trial{scenario: &quiet, wire: wire{dialect: a.dialect}, rows: b.rows, calm: true, ground: g, programs: b.programs}
 	start := time.Now()
 	found, err := tr.inPeace(filepath.Join(dir, "quiet"))
-	g.took = time.Since(start)
+	g.took, g.heard = time.Since(start), size(tr.audit())
 	if err == nil && len(found) > 0 {
 		err = errors.New(strings.Join(found[:min(10, len(found))], "\n  "))
 	}
