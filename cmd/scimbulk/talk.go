@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/term"
 )
 
 // How what is said on standard error looks.
@@ -35,6 +37,19 @@ func (t *talk) speak(format string) error {
 	}
 	t.json = format == logJSON
 	return nil
+}
+
+// Columns is how wide the terminal is, 0 where it is none.
+func (t *talk) Columns() int {
+	file, ok := t.out.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // Write takes text in any pieces.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -73,6 +75,34 @@ func (p *Progress) Stop() {
 	<-p.done
 }
 
+// sized is a stream that knows how many columns its terminal has, 0 where it is
+// none.
+type sized interface{ Columns() int }
+
+// columnsOf is how much of a line can be seen; without end where nobody knows.
+func columnsOf(out io.Writer) int {
+	if s, ok := out.(sized); ok && s.Columns() > 0 {
+		return s.Columns()
+	}
+	return math.MaxInt
+}
+
+// fitted keeps what is drawn from running into the next line, which a bar could
+// not draw over.
+type fitted struct{ out io.Writer }
+
+func (o fitted) Write(p []byte) (int, error) {
+	most := columnsOf(o.out) - 1
+	drawn := strings.Split(string(p), "\r")
+	for i, text := range drawn {
+		if runes := []rune(text); len(runes) > most {
+			drawn[i] = string(runes[:max(0, most)])
+		}
+	}
+	_, err := io.WriteString(o.out, strings.Join(drawn, "\r"))
+	return len(p), err
+}
+
 // bar draws a progress bar. A phase, and the first sight of a total, begin a
 // new one, so that its rate and ETA are of that phase alone.
 type bar struct {
@@ -99,7 +129,7 @@ func (b *bar) show(final bool) {
 		}
 	}
 	_ = b.bar.Set64(b.meter.Done.Load() - b.base) // a bar that cannot be drawn is no reason to stop
-	b.bar.Describe(b.describe())
+	b.bar.Describe(b.describe(columnsOf(b.out) - barWidth - b.numbersWidth()))
 	if final {
 		b.end()
 	}
@@ -115,13 +145,13 @@ func (b *bar) begin(phase int32, total int64) {
 		most = -1
 	}
 	b.bar = progressbar.NewOptions64(most,
-		progressbar.OptionSetWriter(b.out),
+		progressbar.OptionSetWriter(fitted{b.out}),
 		progressbar.OptionSetElapsedTime(most > 0),
 		progressbar.OptionSetPredictTime(most > 0),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString(b.noun),
-		progressbar.OptionSetWidth(20),
+		progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionSpinnerCustom([]string{" "}),
 		progressbar.OptionSetSpinnerChangeInterval(0), // no goroutine of its own
 		progressbar.OptionThrottle(barEvery/2),
@@ -134,12 +164,27 @@ func (b *bar) end() {
 	_ = b.bar.Exit()
 }
 
-func (b *bar) describe() string {
+// barWidth is that of the bar alone.
+const barWidth = 20
+
+// numbersWidth is how much the percentage, the counts and the times take, about.
+func (b *bar) numbersWidth() int {
+	return len(fmt.Sprintf("  100%% || (%d/%d, 10000 %s/s) [10m00s:10m00s]", b.total, b.total, b.noun))
+}
+
+// describe says as much beside the bar as there is room for.
+func (b *bar) describe(room int) string {
 	text := phaseName(b.phase)
+	parts := asides(b.meter)
 	if resumed := b.meter.Resumed.Load(); resumed > 0 {
-		text += fmt.Sprintf(" (resumed at %d)", resumed)
+		parts = append([]string{fmt.Sprintf(" (resumed at %d)", resumed)}, parts...)
 	}
-	return text + asides(b.meter)
+	for _, part := range parts {
+		if len(text)+len(part) <= room {
+			text += part
+		}
+	}
+	return text
 }
 
 func phaseName(phase int32) string {
@@ -154,16 +199,19 @@ func phaseName(phase int32) string {
 	return "importing"
 }
 
-// asides are what else there is to know of a run.
-func asides(m *pipeline.Meter) string {
-	text := paceText(m)
+// asides are what else there is to know of a run, what matters most first.
+func asides(m *pipeline.Meter) []string {
+	var parts []string
 	if rejected := m.Rejected.Load(); rejected > 0 {
-		text += fmt.Sprintf(", %d rejected", rejected)
+		parts = append(parts, fmt.Sprintf(", %d rejected", rejected))
 	}
 	if settling := m.Settling.Load(); settling > 0 {
-		text += fmt.Sprintf(", %d waiting for answers that were lost", settling)
+		parts = append(parts, fmt.Sprintf(", %d waiting for answers that were lost", settling))
 	}
-	return text
+	if pace := paceText(m); pace != "" {
+		parts = append(parts, pace)
+	}
+	return parts
 }
 
 // paceText names the pace and what limits it.
@@ -225,7 +273,7 @@ func (p *plain) show(final bool) {
 		line += fmt.Sprintf(" of %d", total)
 	}
 	line += fmt.Sprintf(" %s, %.1f/s", p.noun, rate)
-	line += asides(p.meter)
+	line += strings.Join(asides(p.meter), "")
 	if rate > 0 && total > done {
 		line += fmt.Sprintf(", about %s left", time.Duration(float64(total-done)/rate*float64(time.Second)).Round(time.Second))
 	}

@@ -2,11 +2,13 @@ package report
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"scimbulk/internal/pipeline"
 	"scimbulk/internal/scim"
@@ -78,6 +80,45 @@ func TestBar(t *testing.T) {
 	})
 }
 
+// narrow is a terminal of so many columns.
+type narrow struct {
+	screen
+	columns int
+}
+
+func (n *narrow) Columns() int { return n.columns }
+
+// TestBarFitsTheTerminal: a line that runs over cannot be drawn over.
+func TestBarFitsTheTerminal(t *testing.T) {
+	for columns, wants := range map[int][]string{
+		30:  {"importing"},
+		80:  {"importing", "/600", "rows/s"},
+		100: {"importing", "/600", "rows/s", "3 rejected"},
+		160: {"importing", "/600", "rows/s", "3 rejected, limited by how long the directory takes to answer"},
+	} {
+		t.Run(strconv.Itoa(columns), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				meter := &pipeline.Meter{Pace: func() scim.Pace { return scim.Pace{InFlight: 16, LimitedBy: scim.LimitLatency} }}
+				out := &narrow{columns: columns}
+				p := StartProgress(ProgressBar, out, meter, "rows")
+				work(meter)
+				time.Sleep(time.Second)
+				p.Stop()
+				for _, line := range strings.Split(out.String(), "\r") {
+					if n := utf8.RuneCountInString(line); n >= columns {
+						t.Fatalf("%d columns are drawn: %q", n, line)
+					}
+				}
+				for _, want := range wants {
+					if !strings.Contains(out.String(), want) {
+						t.Errorf("the bar never shows %q", want)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestNoProgress(t *testing.T) {
 	out := &screen{}
 	StartProgress(ProgressNone, out, &pipeline.Meter{}, "rows").Stop()
@@ -104,11 +145,11 @@ func TestPaceText(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &pipeline.Meter{Pace: func() scim.Pace { return tc.pace }}
-			if got := asides(m); got != "" {
+			if got := strings.Join(asides(m), ""); got != "" {
 				t.Errorf("%q while the file is read", got)
 			}
 			m.Phase.Store(pipeline.PhaseRun)
-			if got := asides(m); got != tc.want {
+			if got := strings.Join(asides(m), ""); got != tc.want {
 				t.Errorf("%q, want %q", got, tc.want)
 			}
 		})
