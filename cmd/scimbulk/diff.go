@@ -151,22 +151,42 @@ func (o *diffOptions) validate() error {
 	return errors.Join(problems...)
 }
 
+// checkNames sees that a directory is not named as if it were a file.
+func (o *diffOptions) checkNames() error {
+	for _, name := range []string{o.old, o.new} {
+		if !strings.HasPrefix(name, "https://") && !strings.HasPrefix(name, "http://") {
+			continue
+		}
+		old, newer := o.old, o.new
+		if old == name {
+			old = liveName
+		} else {
+			newer = liveName
+		}
+		return usagef("%s is the address of a directory, whose place is --url: scimbulk diff %s %s --url %[1]s", name, old, newer)
+	}
+	return nil
+}
+
 // pair is two states of one kind of resources, by the paths of their files.
 type pair struct{ old, new string }
 
 // diffRun is a comparison under way.
 type diffRun struct {
 	*diffOptions
-	s     streams
-	dir   *directory // nil where nobody asks one
-	sink  *diffSink
-	stdin string // where standard input is kept
+	s    streams
+	dir  *directory // nil where nobody asks one
+	sink *diffSink
+	kept []string // copies of what is no file, gone at the end
 
 	filter string // by which the live directory is read
 	exit   int
 }
 
 func (o *diffOptions) execute(ctx context.Context, s streams) (err error) {
+	if err := o.checkNames(); err != nil {
+		return err
+	}
 	if o.needsDirectory() {
 		if err := o.target.fillIn(); err != nil {
 			return err
@@ -203,8 +223,8 @@ func (r *diffRun) close() error {
 	if r.dir != nil {
 		err = r.dir.close()
 	}
-	if r.stdin != "" {
-		err = errors.Join(err, os.Remove(r.stdin))
+	for _, path := range r.kept {
+		err = errors.Join(err, os.Remove(path))
 	}
 	return err
 }

@@ -51,7 +51,7 @@ func (r *diffRun) compare(ctx context.Context, p pair) (err error) {
 	}
 	c := &pipeline.Comparison{ByKey: r.match != "", AllAttributes: r.all, Went: r.went, Meter: &pipeline.Meter{}}
 	if resource == "" {
-		err = r.ofMembers(c, files)
+		err = r.ofMembers(ctx, c, &files)
 	} else {
 		err = r.ofResources(ctx, c, resource, files)
 	}
@@ -68,15 +68,14 @@ func (r *diffRun) open(path string) (*diffFile, error) {
 	}
 	f := &diffFile{name: path}
 	if path == "-" {
-		kept, err := os.CreateTemp("", "scimbulk-*")
+		kept, err := r.temporary()
 		if err != nil {
 			return nil, err
 		}
-		r.stdin = kept.Name()
-		if err := errors.Join(kept.Close(), copyInput(r.s.in, r.stdin)); err != nil {
+		if err := errors.Join(kept.Close(), copyInput(r.s.in, kept.Name())); err != nil {
 			return nil, err
 		}
-		path, f.name = r.stdin, "stdin"
+		path, f.name = kept.Name(), "stdin"
 	}
 	err := r.readManifest(path, f)
 	if err != nil {
@@ -86,6 +85,15 @@ func (r *diffRun) open(path string) (*diffFile, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// temporary makes a file that is gone at the end.
+func (r *diffRun) temporary() (*os.File, error) {
+	file, err := os.CreateTemp("", "scimbulk-*") // made with mode 0600
+	if err == nil {
+		r.kept = append(r.kept, file.Name())
+	}
+	return file, err
 }
 
 // readManifest learns from the manifest beside an export how whole it is. A file
@@ -161,18 +169,61 @@ func plural(resource string) string {
 	return strings.ToLower(cmp.Or(resource, "membership")) + "s"
 }
 
-func (r *diffRun) ofMembers(c *pipeline.Comparison, files [2]*diffFile) error {
+func (r *diffRun) ofMembers(ctx context.Context, c *pipeline.Comparison, files *[2]*diffFile) error {
 	switch {
-	case r.live():
-		return usagef("memberships are compared between files: compare groups.csv with the directory, which holds the members too, or export all first")
 	case r.plan != "":
 		return usagef("memberships need no change set: save the differences with --out changes.csv, a membership file, and carry it out with scimbulk import changes.csv")
 	case r.match != "" || len(r.only)+len(r.but) > 0:
 		return usagef("--match, --attributes and --exclude-attributes go with users and groups")
 	}
+	for i, f := range files {
+		if f != nil {
+			continue
+		}
+		var err error
+		if files[i], err = r.liveMembers(ctx, c.Meter); err != nil {
+			return err
+		}
+	}
 	c.Old, _ = pipeline.MemberState(files[0].name, files[0].Reader)
 	c.New, _ = pipeline.MemberState(files[1].name, files[1].Reader)
 	return nil
+}
+
+// liveMembers makes a membership file of the directory as it is now.
+func (r *diffRun) liveMembers(ctx context.Context, meter *pipeline.Meter) (*diffFile, error) {
+	config, err := r.dir.listings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	users, groups := r.export("User", config), r.export("Group", config)
+	users.Attributes, groups.Attributes = []string{"id", "userName"}, []string{"id", "displayName", "members"}
+	users.Meter, groups.Meter = meter, meter
+	file, err := r.temporary()
+	if err != nil {
+		return nil, err
+	}
+	progress := r.startProgress(meter)
+	err = pipeline.LiveMemberships(ctx, users, groups, file)
+	progress.Stop()
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", r.dir.name, err)
+	}
+	f := &diffFile{name: r.dir.name}
+	f.Reader, err = rows.Open(file.Name(), rows.Options{Name: f.name, Format: rows.CSV})
+	return f, err
+}
+
+// export reads the live directory.
+func (r *diffRun) export(resource string, config pipeline.Config) *pipeline.Export {
+	return &pipeline.Export{
+		Client: r.dir.client, Profile: r.dir.profile, Endpoint: pipeline.Endpoint(resource), Filter: r.filter,
+		Inactive: pipeline.InactiveInclude, Workers: r.dir.workers, Thorough: true, Config: config,
+	}
+}
+
+func (r *diffRun) startProgress(meter *pipeline.Meter) *report.Progress {
+	return report.StartProgress((&runOptions{progress: r.progress, quiet: r.quiet}).progressMode(r.s), r.s.err, meter, "resources")
 }
 
 func (r *diffRun) ofResources(ctx context.Context, c *pipeline.Comparison, resource string, files [2]*diffFile) error {
@@ -237,10 +288,7 @@ func (r *diffRun) rules(resource string, schema *scim.ResourceSchema) (plan.Rule
 func (r *diffRun) state(ctx context.Context, resource string, match *scim.Target, schema *scim.ResourceSchema, f *diffFile) (*pipeline.State, error) {
 	if f == nil {
 		config, err := r.dir.listings(ctx)
-		return pipeline.LiveState(r.dir.name, &pipeline.Export{
-			Client: r.dir.client, Profile: r.dir.profile, Endpoint: pipeline.Endpoint(resource), Filter: r.filter,
-			Inactive: pipeline.InactiveInclude, Workers: r.dir.workers, Thorough: true, Config: config,
-		}), err
+		return pipeline.LiveState(r.dir.name, r.export(resource, config)), err
 	}
 	s, err := pipeline.FileState(f.name, f.Reader, resource, match.Path.String(), schema)
 	if err != nil {
@@ -258,7 +306,7 @@ func (r *diffRun) carryOut(ctx context.Context, c *pipeline.Comparison, resource
 	if err := r.sink.begin(r, c, resource); err != nil {
 		return err
 	}
-	progress := report.StartProgress((&runOptions{progress: r.progress, quiet: r.quiet}).progressMode(r.s), r.s.err, c.Meter, "resources")
+	progress := r.startProgress(c.Meter)
 	result, err := c.Run(ctx, r.sink.take)
 	progress.Stop()
 	if err != nil {

@@ -87,6 +87,19 @@ func (e *Export) Run(ctx context.Context, emit func(scim.Resource) error) (*List
 	return x.run(ctx, ctx)
 }
 
+// Look reads the directory and shows each resource to see, in each version that
+// was read.
+func (e *Export) Look(ctx context.Context, see See) (*Listing, error) {
+	pages, err := NewPages("")
+	if err != nil {
+		return nil, err
+	}
+	defer pages.Close() // nobody misses it
+	x := newListing(e, pages)
+	x.see = see
+	return x.run(ctx, ctx)
+}
+
 // filters are the listings that make up the export: some providers list their
 // inactive people apart.
 func (e *Export) filters() []string {

@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"context"
 	"encoding/csv"
+	"fmt"
 	"io"
 
 	"scimbulk/internal/mapping"
@@ -81,6 +83,30 @@ func (m *Memberships) WriteTo(path, draft string) (*Dump, error) {
 		return nil, err
 	}
 	return &Dump{Path: path, SHA256: out.SHA256(), Bytes: out.Bytes(), Resources: m.Rows, Listing: &Listing{Read: m.Rows, Claimed: m.Rows}}, nil
+}
+
+// LiveMemberships writes the memberships of a directory as they are now. users
+// tells who is who, and groups whose members they are. Of a listing with gaps the
+// error is an [IncompleteError].
+func LiveMemberships(ctx context.Context, users, groups *Export, out io.Writer) error {
+	m, err := NewMemberships()
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	for _, part := range []struct {
+		*Export
+		see See
+	}{{users, m.User}, {groups, m.Group}} {
+		listing, err := part.Look(ctx, part.see)
+		if err != nil {
+			return fmt.Errorf("reading the %s: %w", part.Endpoint, err)
+		}
+		if !listing.Whole() {
+			return &IncompleteError{Gaps: listing.Gaps}
+		}
+	}
+	return m.write(out)
 }
 
 func (m *Memberships) write(out io.Writer) error {
