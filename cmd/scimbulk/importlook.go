@@ -32,23 +32,23 @@ func (r *importRun) resolve(ctx context.Context) error {
 		return err
 	}
 	missing := r.survey.Unresolved
-	if len(missing) == 0 {
+	if missing.N == 0 {
 		return nil
 	}
 	const shown = 5
-	names := strings.Join(missing[:min(shown, len(missing))], ", ")
-	if len(missing) > shown {
+	names := strings.Join(missing.First[:min(shown, len(missing.First))], ", ")
+	if missing.N > shown {
 		names += ", …"
 	}
 	are := "names are"
-	if len(missing) == 1 {
+	if missing.N == 1 {
 		are = "name is"
 	}
 	where := "neither in the directory nor in the file"
-	if r.members != nil || r.survey.MissingGroups == int64(len(missing)) {
+	if r.members != nil || r.survey.MissingGroups == missing.N {
 		where = "not in the directory"
 	}
-	r.warning = fmt.Sprintf("%d %s %s: %s", len(missing), are, where, names)
+	r.warning = fmt.Sprintf("%d %s %s: %s", missing.N, are, where, names)
 	if n := r.survey.Dependents; n > 0 {
 		r.warning += fmt.Sprintf("; rows rejected because they cannot do without: %d", n)
 	}

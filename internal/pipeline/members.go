@@ -103,7 +103,8 @@ func (m *MemberImport) Resolve(ctx context.Context, s *Survey) error {
 		return err
 	}
 	s.Dependents = t.place()
-	s.Unresolved = append(t.groups.unknown(), t.users.unknown()...)
+	t.groups.unresolved(&s.Unresolved)
+	t.users.unresolved(&s.Unresolved)
 	s.Shared = t.judge(m.OnDuplicate)
 	return nil
 }

@@ -140,16 +140,13 @@ func (s *sought) settle(n *memberNames) (id string, fault *unsettled) {
 
 const classMissing = "missing"
 
-// unknown lists the names that have no id.
-func (n *memberNames) unknown() []string {
-	var list []string
+// unresolved notes the names that have no id.
+func (n *memberNames) unresolved(u *Unresolved) {
 	for _, s := range n.list {
 		if s != nil {
-			list = append(list, fmt.Sprintf("%s %q", strings.ToLower(n.resource), cmp.Or(s.name, s.id)))
+			u.add(fmt.Sprintf("%s %q", strings.ToLower(n.resource), cmp.Or(s.name, s.id)))
 		}
 	}
-	slices.Sort(list)
-	return list
 }
 
 // makeRoom grows a full table to the rows that are to be expected, of an input

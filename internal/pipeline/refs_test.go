@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -177,4 +178,44 @@ func TestReferencesInAnyOrder(t *testing.T) {
 			rt.Errorf("the same file again: %v", again.Counts)
 		}
 	})
+}
+
+// TestMissingManagersAreNotHeld: a file of which nobody's manager is there, as of
+// another directory, must not take much more memory than any other.
+func TestMissingManagersAreNotHeld(t *testing.T) {
+	held := func(n int) int64 {
+		var text strings.Builder
+		text.WriteString("userName,boss\n")
+		for i := range n {
+			fmt.Fprintf(&text, "p%06d@example.com,boss%06d@another-directory.example.com\n", i, n-i)
+		}
+		b := newBench(t, sandbox.Options{})
+		im, _ := b.prepare(text.String(), withManagers(t, "reject", nil))
+		before := heap()
+		survey, err := im.Survey(t.Context())
+		if err == nil {
+			err = im.Resolve(t.Context(), survey)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := heap() - before
+		if missing := survey.Unresolved; missing.N != int64(n) || survey.Dependents != int64(n) || !slices.IsSorted(missing.First) ||
+			missing.First[0] != `boss "boss000001@another-directory.example.com"` {
+			t.Errorf("%d rows: %d names are missing, first %q, and %d rows rejected", n, missing.N, missing.First, survey.Dependents)
+		}
+		return took
+	}
+	const rows = 10_000
+	if each := (held(2*rows) - held(rows)) / rows; each > 120 {
+		t.Errorf("%d bytes a row", each)
+	}
+}
+
+// heap is what is in use.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 )
@@ -41,9 +40,7 @@ func (im *Import) Resolve(ctx context.Context, s *Survey) error {
 		return err
 	}
 	s.Dependents = int64(len(refs.rejected))
-	var err error
-	s.Unresolved, err = refs.unresolved(s)
-	return err
+	return refs.unresolved(s)
 }
 
 // settleKnown notes what is known before the first write. A dry run will ask for
@@ -125,25 +122,23 @@ func (r *references) rejectTwins(d *duplicates) {
 	r.settlePlaces()
 }
 
-// unresolved lists what names nothing, in the order of its names.
-func (r *references) unresolved(s *Survey) ([]string, error) {
-	var list []string
+// unresolved notes what names nothing.
+func (r *references) unresolved(s *Survey) error {
 	for _, e := range r.list.all() {
 		if e.state == refThere || e.row > 0 {
 			continue
 		}
 		called, err := r.called(e)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if r.kindAt(e).resource == "Group" && r.resource != "Group" {
 			s.MissingGroups++
 			called = "group " + strings.TrimPrefix(called, r.columns[e.column]+" ")
 		}
-		list = append(list, called)
+		s.Unresolved.add(called)
 	}
-	slices.Sort(list)
-	return list, nil
+	return nil
 }
 
 // resolveKind finds the resources of a kind that are wanted.

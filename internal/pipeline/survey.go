@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"runtime/debug"
+	"slices"
 
 	"scimbulk/internal/mapping"
 	"scimbulk/internal/plan"
@@ -25,7 +26,7 @@ type Survey struct {
 
 	// What Resolve adds: names that neither the directory nor the file knows,
 	// and how many rows cannot be carried out because of them.
-	Unresolved    []string
+	Unresolved    Unresolved
 	Dependents    int64
 	MissingGroups int64 // of Unresolved, groups that rows of people name
 
@@ -45,6 +46,26 @@ type Survey struct {
 	duplicates *duplicates
 	bonds      bonds
 	references *references // nil when no row can refer to another resource
+}
+
+// Unresolved are names that nobody has. There may be as many as there are rows,
+// and few are ever shown.
+type Unresolved struct {
+	N     int64
+	First []string // the first few of them, in order
+}
+
+// mostUnresolved is how many are kept: no fewer than anybody shows.
+const mostUnresolved = 10
+
+func (u *Unresolved) add(name string) {
+	u.N++
+	at, _ := slices.BinarySearch(u.First, name)
+	if at == mostUnresolved {
+		return
+	}
+	u.First = slices.Insert(u.First, at, name)
+	u.First = u.First[:min(len(u.First), mostUnresolved)]
 }
 
 // Survey reads the whole input through the mapping. It holds 12 bytes a row,
