@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -89,6 +90,9 @@ func runToUndo(run string) (string, error) {
 		run = latest
 	}
 	dir := absolute(run)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no run %s: scimbulk runs lists them", dir)
+	}
 	running, err := journal.Running(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // said better by who opens its files

@@ -87,6 +87,11 @@ func (c *compiler) matchHint(t *scim.Target) string {
 	if c.auto && slices.ContainsFunc(c.m.header, func(h string) bool { return strings.Contains(h, "@") }) {
 		return "the first line must name the columns, and this one looks like a row: " + someOf(c.m.header)
 	}
+	for _, h := range c.m.header {
+		if c.auto && slices.Contains(likely(h), t.Path.Short()) {
+			return fmt.Sprintf("is %q meant to be %s?", h, t.Path.Short())
+		}
+	}
 	if c.auto {
 		return fmt.Sprintf("no column is known to hold it among %s; scimbulk mapping init writes a mapping file to start from, --match names another attribute", someOf(c.m.header))
 	}

@@ -33,16 +33,26 @@ func suggestPath(schema *scim.ResourceSchema, path string) string {
 // header is one slip of the pen from a well-known one, and no other column is
 // mapped to that path. It is "" where nothing is likely.
 func (m *Mapping) Likely(column string) string {
-	name := plainHeader(column)
-	if len(name) < 4 { // too short to be sure
-		return ""
-	}
-	for _, slip := range slips(name) {
-		if k, ok := lookUpHeader(slip); ok && k.path != "op" && !m.assigns(k.path) {
-			return k.path
+	for _, path := range likely(column) {
+		if !m.assigns(path) {
+			return path
 		}
 	}
 	return ""
+}
+
+// likely are the paths whose well-known headers are one slip of the pen away.
+func likely(column string) (paths []string) {
+	name := plainHeader(column)
+	if len(name) < 4 { // too short to be sure
+		return nil
+	}
+	for _, slip := range slips(name) {
+		if k, ok := lookUpHeader(slip); ok && k.path != "op" {
+			paths = append(paths, k.path)
+		}
+	}
+	return paths
 }
 
 // assigns says whether some column is mapped to a path.
