@@ -97,10 +97,11 @@ type run struct {
 	other     *scim.Target // the identity of a row beside its key; nil where it has none
 	unlooked  bool         // a dry run looks at what the import will not
 	clashes   atomic.Int64 // that the import will not see
-	bulk      *batcher     // nil where every write is a request of its own
-	bulkPlan  *bulkPlan    // what a dry run says of it
-	foreseen  foreseen     // by a dry run
-	blind     bool         // directory asks only where it must
+	intents   intents
+	bulk      *batcher  // nil where every write is a request of its own
+	bulkPlan  *bulkPlan // what a dry run says of it
+	foreseen  foreseen  // by a dry run
+	blind     bool      // directory asks only where it must
 	imagined  imagined
 	clock     clock
 	hidden    lateDirectory // the inactive people
@@ -176,10 +177,15 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// handsAWorker is how many rows are in hand for each request that may be under
-// way: while those of one half are, the intents of the other half become
-// durable, all at once.
-const handsAWorker = 2
+const (
+	// handsAWorker is how many rows are in hand for each request that may be
+	// under way: those whose requests are, those whose turn comes next, and those
+	// whose intents become durable meanwhile.
+	handsAWorker = 4
+	// enoughAWorker is how many durable intents keep a worker busy while others
+	// become durable.
+	enoughAWorker = 2
+)
 
 // newRun begins a session: it takes over what earlier ones did.
 func (im *Import) newRun(take context.Context, s *Survey) *run {
@@ -187,6 +193,7 @@ func (im *Import) newRun(take context.Context, s *Survey) *run {
 	r.take, r.stop = context.WithCancelCause(take)
 	r.late.turn, r.hidden.turn, r.canary.turn = newTurn(), newTurn(), newTurn()
 	r.clock.start = time.Now()
+	r.intents = intents{log: r.Log, clock: &r.clock, enough: enoughAWorker * im.Workers}
 	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
 	if r.State != nil {

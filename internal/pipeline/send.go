@@ -50,9 +50,10 @@ func (w *row) sendOnce(ctx context.Context, body []byte, intent *journal.Intent)
 	}
 	defer w.bulk.away()()
 	if !travelled.recorded {
-		if err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {
+		if err := w.intents.record(ctx, intent); err != nil {
 			return nil, err
 		}
+		defer w.intents.answered(ctx)
 	}
 	return w.send(ctx, body)
 }
