@@ -89,6 +89,7 @@ type run struct {
 	crew    sync.WaitGroup // of them
 	spare   chan struct{}  // one for each that works beside them
 	open    chan *task     // rows whose key no other row has
+	half    chan struct{}  // half of open is taken
 	keyed   []chan *task   // the others, by worker: same key, same worker
 	results chan *Result
 	seed    maphash.Seed
@@ -162,7 +163,8 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if err := r.askFeatures(ctx); err != nil {
 		return err
 	}
-	r.open, r.seed, r.spare = make(chan *task, r.Workers), maphash.MakeSeed(), make(chan struct{}, r.hands)
+	r.open, r.half = make(chan *task, r.hands), make(chan struct{}, 1)
+	r.seed, r.spare = maphash.MakeSeed(), make(chan struct{}, r.hands)
 	for range r.hands {
 		r.keyed = append(r.keyed, make(chan *task, keyedQueue))
 	}

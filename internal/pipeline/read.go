@@ -154,11 +154,35 @@ func (r *run) dispatch(ctx context.Context, t *task, result *Result) error {
 		r.results <- result
 		return nil
 	}
-	queue := r.open
 	if t.shared {
-		queue = r.keyed[maphash.String(r.seed, t.record.KeyFold)%uint64(len(r.keyed))]
+		return r.hand(ctx, r.keyed[maphash.String(r.seed, t.record.KeyFold)%uint64(len(r.keyed))], t)
 	}
-	return r.hand(ctx, queue, t)
+	r.awaitHalf(ctx)
+	return r.hand(ctx, r.open, t)
+}
+
+// awaitHalf waits, once the queue is full, until half of it is taken: rows are
+// read and mapped many at a time, and not one whenever a worker is done with one.
+func (r *run) awaitHalf(ctx context.Context) {
+	if len(r.open) < cap(r.open) {
+		return
+	}
+	select {
+	case <-r.half:
+	case <-r.take.Done():
+	case <-ctx.Done():
+	}
+}
+
+// sayHalf lets the reader go on if half of the queue is taken.
+func (r *run) sayHalf() {
+	if len(r.open) > cap(r.open)/2 {
+		return
+	}
+	select {
+	case r.half <- struct{}{}:
+	default:
+	}
 }
 
 // hand puts a row into a queue. While it waits for the one worker that may take

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -74,4 +75,46 @@ func waitFor(t *testing.T, name string, rows int) *references {
 	refs.settlePlaces()
 	refs.waits[e], refs.waiting = make([]*task, rows), rows
 	return refs
+}
+
+// TestReadingManyAtATime: once the queue is full the reader waits until half of
+// it is taken, or until no more rows are.
+func TestReadingManyAtATime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		takes int // rows that workers take while the reader waits
+		ends  bool
+		reads bool // on
+	}{
+		"less than half is taken": {1, false, false},
+		"half is taken":           {2, false, true},
+		"no more rows are taken":  {0, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				take, end := context.WithCancel(t.Context())
+				defer end()
+				r := &run{take: take, open: make(chan *task, 4), half: make(chan struct{}, 1)}
+				for range cap(r.open) {
+					r.open <- &task{}
+				}
+				var reads atomic.Bool
+				go func() {
+					r.awaitHalf(t.Context())
+					reads.Store(true)
+				}()
+				synctest.Wait()
+				for range tc.takes {
+					<-r.open
+					r.sayHalf()
+				}
+				if tc.ends {
+					end()
+				}
+				synctest.Wait()
+				if reads.Load() != tc.reads {
+					t.Errorf("the reader goes on: %t", reads.Load())
+				}
+			})
+		})
+	}
 }

@@ -23,6 +23,7 @@ func (r *run) work(ctx context.Context, keyed <-chan *task) {
 			if !ok {
 				open = nil
 			}
+			r.sayHalf()
 		case t, ok = <-keyed:
 			if !ok {
 				keyed = nil
