@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"time"
 
@@ -31,6 +32,7 @@ func (r *run) collect() error {
 func (r *run) gather(arrange func([]*Result) []*Result) error {
 	for result := range r.results {
 		batch := []*Result{result}
+		runtime.Gosched() // whoever has a result ready hands it on: files are written a batch at a time
 		for more := true; more && len(batch) < cap(r.results); {
 			select {
 			case next, ok := <-r.results:

@@ -35,8 +35,11 @@ func (c *clock) elapsed() time.Time { return c.start.Add(time.Since(c.start)) }
 // same key may have removed the first one by then; elsewhere the resource must
 // have stayed away for the settle window.
 func (w *row) unsettled() bool {
+	if w.change.Action != plan.ActCreate || w.sent != plan.ActCreate {
+		return false
+	}
 	harmless := w.keyIsUnique() && (!w.shared || w.final)
-	return w.change.Action == plan.ActCreate && w.sent == plan.ActCreate && !harmless && time.Now().Before(w.settled)
+	return !harmless && time.Now().Before(w.settled)
 }
 
 // errParked says that a row waits for its settle window.

@@ -208,7 +208,7 @@ func (u *Undo) write(v any) error {
 }
 
 func (u *Undo) hold(v any) error {
-	b, err := scim.Encode(v)
+	b, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
