@@ -39,20 +39,25 @@ func (e *credentialError) transient() bool {
 }
 
 // Bearer authorises with a token that never changes.
-func Bearer(token string) Credentials { return staticCredentials{scheme: "Bearer ", secret: token} }
+func Bearer(token string) Credentials { return newStaticCredentials("Bearer ", token) }
 
 // Basic authorises with a name and a password (RFC 7617).
 func Basic(user, password string) Credentials {
-	return staticCredentials{
-		scheme: "Basic ",
-		secret: base64.StdEncoding.EncodeToString([]byte(user + ":" + password)),
-	}
+	return newStaticCredentials("Basic ", base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 }
 
-type staticCredentials struct{ scheme, secret string }
+type staticCredentials struct {
+	value string
+	err   error
+}
+
+func newStaticCredentials(scheme, secret string) staticCredentials {
+	value, err := headerValue(scheme, secret)
+	return staticCredentials{value, err}
+}
 
 func (c staticCredentials) Authorization(context.Context, string) (string, error) {
-	return headerValue(c.scheme, c.secret)
+	return c.value, c.err
 }
 
 // headerValue refuses what would break the header, without repeating it.

@@ -11,7 +11,7 @@ import (
 // Encode writes a tree as JSON, members in alphabetical order, so that the
 // same tree is always the same bytes. It takes what [Object] may hold, and with
 // it anything that package json can write.
-func Encode(v any) ([]byte, error) { return appendValue(make([]byte, 0, 512), v) }
+func Encode(v any) ([]byte, error) { return appendValue(make([]byte, 0, 1024), v) }
 
 // appendValue walks a tree by its few types: every body goes through here, and
 // reflection would cost several times as much.

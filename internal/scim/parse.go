@@ -2,9 +2,8 @@ package scim
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,16 +22,23 @@ func ParseResource(raw jsontext.Value) (Resource, error) {
 	if raw.Kind() != '{' {
 		return Resource{}, errNotSCIM
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), wireJSON)
-	r, err := parseMembers(dec)
-	if err != nil {
+	var r received
+	if err := json.Unmarshal(raw, &r, wireJSON); err != nil {
 		return Resource{}, fmt.Errorf("%w: %w", errNotSCIM, err)
 	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return Resource{}, fmt.Errorf("%w: something follows it", errNotSCIM)
-	}
 	r.Raw = raw
-	return r, nil
+	return Resource(r), nil
+}
+
+// received is a resource that package json reads by means of parseMembers: it
+// lends a decoder, and to make one takes longer than to read an answer with it.
+type received Resource
+
+// UnmarshalJSONFrom makes a received resource one that reads itself.
+func (r *received) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	read, err := parseMembers(dec)
+	*r = received(read)
+	return err
 }
 
 // parseMembers reads the object that comes next.
@@ -104,6 +110,9 @@ func readScalar(dec *jsontext.Decoder, text *string) error {
 func scalarText(v jsontext.Value) string {
 	switch v.Kind() {
 	case '"':
+		if bytes.IndexByte(v, '\\') < 0 && utf8.Valid(v) {
+			return string(v[1 : len(v)-1])
+		}
 		var s string
 		if json.Unmarshal(v, &s, wireJSON) != nil {
 			return ""

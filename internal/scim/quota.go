@@ -27,25 +27,23 @@ type Quota struct {
 type quotaForm struct{ limit, remaining, used, reset string }
 
 // quotaForms lists the header families, in the spelling that http.Header uses.
-func quotaForms() []quotaForm {
-	return []quotaForm{
-		{limit: "Inin-Ratelimit-Allowed", used: "Inin-Ratelimit-Count", reset: "Inin-Ratelimit-Reset"}, // Genesys Cloud
-		{limit: "Ratelimit-Limit", remaining: "Ratelimit-Remaining", reset: "Ratelimit-Reset"},         // older drafts of the IETF
-		{limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: "X-Ratelimit-Reset"},   // GitHub, Atlassian and most
-		{limit: "X-Rate-Limit-Limit", remaining: "X-Rate-Limit-Remaining", reset: "X-Rate-Limit-Reset"},
-		{limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: "X-Ratelimit-Interval-Seconds"}, // Atlassian data centre
-		{limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: "X-Ratelimit-Next"},             // Akamai
-	}
+var quotaForms = [...]quotaForm{
+	{limit: "Inin-Ratelimit-Allowed", used: "Inin-Ratelimit-Count", reset: "Inin-Ratelimit-Reset"}, // Genesys Cloud
+	{limit: "Ratelimit-Limit", remaining: "Ratelimit-Remaining", reset: "Ratelimit-Reset"},         // older drafts of the IETF
+	{limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: "X-Ratelimit-Reset"},   // GitHub, Atlassian and most
+	{limit: "X-Rate-Limit-Limit", remaining: "X-Rate-Limit-Remaining", reset: "X-Rate-Limit-Reset"},
+	{limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: "X-Ratelimit-Interval-Seconds"}, // Atlassian data centre
+	{limit: "X-Ratelimit-Limit", remaining: "X-Ratelimit-Remaining", reset: "X-Ratelimit-Next"},             // Akamai
 }
 
 // ParseQuota reads the quota headers of every known form, whatever the
 // provider. now stands in for the server's clock where it sent no Date; unit is
 // the unit of a bare reset (0: a second).
 func ParseQuota(h http.Header, now time.Time, unit time.Duration) Quota {
-	if q := structuredQuota(h.Get("Ratelimit"), h.Get("Ratelimit-Policy")); q.Known {
+	if q := structuredQuota(header(h, "Ratelimit"), header(h, "Ratelimit-Policy")); q.Known {
 		return q
 	}
-	for _, form := range quotaForms() {
+	for _, form := range quotaForms {
 		if q := form.read(h, now, unit); q.Known {
 			return q
 		}
@@ -54,14 +52,14 @@ func ParseQuota(h http.Header, now time.Time, unit time.Duration) Quota {
 }
 
 func (f quotaForm) read(h http.Header, now time.Time, unit time.Duration) Quota {
-	reset := h.Get(f.reset)
+	reset := header(h, f.reset)
 	if reset == "" {
 		return Quota{}
 	}
-	limit, hasLimit := leadingInt(h.Get(f.limit))
-	remaining, ok := leadingInt(h.Get(f.remaining))
+	limit, hasLimit := leadingInt(header(h, f.limit))
+	remaining, ok := leadingInt(header(h, f.remaining))
 	if f.used != "" {
-		used, counted := leadingInt(h.Get(f.used))
+		used, counted := leadingInt(header(h, f.used))
 		remaining, ok = max(0, limit-used), counted && hasLimit
 	}
 	wait, timed := parseWait(reset, serverTime(h, now), unit)

@@ -92,14 +92,21 @@ func receiveNothing(*Response, *http.Response) error { return nil }
 
 // readBody reads a body whole, without the white space around it.
 func readBody(answer *http.Response) ([]byte, error) {
-	var b bytes.Buffer
-	if n := answer.ContentLength; n > 0 && n <= largestBody {
-		b.Grow(int(n) + bytes.MinRead)
-	}
-	if _, err := b.ReadFrom(&capped{r: answer.Body, left: largestBody}); err != nil {
+	text, err := readAll(answer)
+	if err != nil {
 		return nil, bodyFault(err)
 	}
-	return bytes.TrimSpace(bytes.TrimPrefix(b.Bytes(), []byte("\ufeff"))), nil
+	return bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff"))), nil
+}
+
+// readAll takes no more memory than the answer says that it needs.
+func readAll(answer *http.Response) ([]byte, error) {
+	if n := answer.ContentLength; n > 0 && n <= largestBody {
+		text := make([]byte, n)
+		_, err := io.ReadFull(answer.Body, text)
+		return text, err
+	}
+	return io.ReadAll(&capped{r: answer.Body, left: largestBody})
 }
 
 func bodyFault(err error) error {

@@ -158,7 +158,7 @@ func (c *Client) exchange(ctx context.Context, k *call, t *trial) (*Response, *E
 		return nil, c.fault(k, t, &Error{Unsent: true, Err: err})
 	}
 	sent := time.Now()
-	answer, err := c.http.Do(req)
+	answer, err := c.roundTrip(req)
 	c.count(k.method, t, w)
 	if err != nil {
 		return nil, c.fault(k, t, &Error{Unsent: w.unsent(err), Err: c.cause(ctx, timed, err)})
@@ -173,6 +173,15 @@ func (c *Client) exchange(ctx context.Context, k *call, t *trial) (*Response, *E
 		resp.Took = time.Since(sent)
 	}
 	return resp, fault
+}
+
+// roundTrip lets reads follow the server. Writes follow nobody, and leave what
+// that takes out.
+func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodGet {
+		return c.http.Do(req)
+	}
+	return c.http.Transport.RoundTrip(req)
 }
 
 func (c *Client) authorize(ctx context.Context, t *trial) error {
@@ -205,23 +214,22 @@ func (c *Client) request(ctx context.Context, k *call, authorization string) (*h
 	return req, nil
 }
 
-// setHeaders never sets an Idempotency-Key: net/http takes it for a permission
+// setHeaders sets headers by their canonical names, and never sets an Idempotency-Key: net/http takes it for a permission
 // to post again by itself.
 func (c *Client) setHeaders(h http.Header, k *call, authorization string) {
-	h.Set("User-Agent", c.userAgent)
-	h.Set("Accept", scimMediaType+", "+jsonMediaType)
+	set := func(name, value string) {
+		if value != "" {
+			h[name] = []string{value}
+		}
+	}
+	set("User-Agent", c.userAgent)
+	set("Accept", scimMediaType+", "+jsonMediaType)
 	if k.body != nil {
-		h.Set("Content-Type", c.profile.ContentType)
+		set("Content-Type", c.profile.ContentType)
 	}
-	if authorization != "" {
-		h.Set("Authorization", authorization)
-	}
-	if k.ifMatch != "" {
-		h.Set("If-Match", k.ifMatch)
-	}
-	if k.ifNoneMatch != "" {
-		h.Set("If-None-Match", k.ifNoneMatch)
-	}
+	set("Authorization", authorization)
+	set("If-Match", k.ifMatch)
+	set("If-None-Match", k.ifNoneMatch)
 }
 
 func (c *Client) count(method string, t *trial, w *wire) {
@@ -349,9 +357,18 @@ func correlationID(h http.Header) string {
 		"Inin-Correlation-Id", "X-Correlation-Id", "X-Request-Id", "X-Okta-Request-Id",
 		"X-Github-Request-Id", "X-Amzn-Requestid", "X-Ms-Request-Id", "Request-Id", "Client-Request-Id",
 	} {
-		if id := h.Get(name); id != "" {
+		if id := header(h, name); id != "" {
 			return token(id)
 		}
+	}
+	return ""
+}
+
+// header is h.Get for a name in its canonical form: every answer is looked
+// through for dozens of them.
+func header(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
 	}
 	return ""
 }
