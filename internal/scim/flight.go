@@ -22,6 +22,10 @@ type flight struct {
 
 const (
 	firstWindow = 4
+	// opening is how much a good answer widens the window before the first 429:
+	// all that is under way beyond a limit is refused then, and of a low limit
+	// that is most of what a run gets.
+	opening = 0.5
 	// widest is a window that bounds nothing.
 	widest = 1 << 10
 )
@@ -48,6 +52,9 @@ func (f *flight) good(now time.Time, t ticket, c cause) {
 	f.peak = max(f.peak, t.flight)
 	switch {
 	case f.window >= widest:
+	case f.level == 0 && f.calm == 0:
+		f.window += opening
+		f.grown = now
 	case f.calm == 0 || f.window < f.calm:
 		f.window++
 		f.grown = now

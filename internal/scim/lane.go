@@ -132,7 +132,7 @@ func (l *lane) opened(now time.Time, t ticket) {
 	}
 	l.learn.measure(t.sent, l.gate.unsure(t.sent))
 	if sure, odd := l.luck.suspect(l.learn.lastTaken, l.learn.lastSpan.Seconds(), l.learn.top); odd {
-		l.luck = luck{on: true, since: now}
+		l.luck = luck{on: true, since: now, step: fastStep}
 		l.cause = byChance
 		l.learn.rate = max(slowest, luckPace*sure)
 	}
@@ -178,17 +178,13 @@ func (l *lane) alone(s signal, chance func() float64) time.Duration {
 
 // judge decides, from the share of 429s, whether they still come by chance.
 func (l *lane) judge(now time.Time, t ticket, s signal, chance func() float64) {
-	const below, fast, slow = 0.97, 1.5, 1.01
+	const below, unused = 0.97, 2
 	v, taken := l.luck.verdict(now)
 	switch v {
 	case luckHolds:
-		faster := fast
-		if l.luck.capped {
-			faster = slow
-		}
-		l.learn.rate *= faster
+		l.learn.rate = max(l.learn.rate, min(l.luck.faster()*l.learn.rate, unused*taken))
 	case luckWorse, luckFull:
-		l.luck.capped = true
+		l.luck.step = slowStep
 		l.learn.rate = max(slowest, min(l.learn.rate, below*taken))
 		if v == luckFull && chance != nil {
 			l.gate.close(now, t, max(s.hint, l.gate.geometric(chance)), chance)

@@ -53,7 +53,7 @@ const (
 	// climb lasts, within bounds of time: so a 429 is met once in so many.
 	fullWeight = 750
 	shortClimb = 20 * time.Second
-	longClimb  = 300 * time.Second
+	longClimb  = 600 * time.Second
 	lossyClimb = 100 * time.Second // at least, where what a hold costs is lost
 	sureWeight = 100               // a mark that rests on less is soon tried again
 

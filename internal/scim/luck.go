@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -23,7 +24,8 @@ type luck struct {
 	refused int       // of these
 	usual   float64   // the share of 429s that is taken for chance
 	since   time.Time // when counting began
-	capped  bool      // there is a limit, too, and the pace has met it
+	weight  int       // how many answers the usual share rests on
+	step    float64   // by which the pace grows after the next verdict, a share
 }
 
 type luckVerdict int
@@ -42,8 +44,10 @@ const (
 	shortCycle                = 150
 	enoughShown               = 2 // one may be from before the limit was lowered
 	trialAnswers              = 100
-	leastAnswers, mostAnswers = 60, 500
-	luckPace                  = 0.6 // of the pace so far, for the trial
+	surely                    = 4 // 429s that did not come
+	leastAnswers, mostAnswers = 40, 500
+	luckPace                  = 0.6     // of the pace so far, for the trial
+	fastStep, slowStep        = 1, 0.01 // by which the pace grows, far from a limit and near one
 )
 
 // suspect takes in that so many requests were taken in a time until a 429 came
@@ -85,7 +89,10 @@ func (c *luck) answered(refused bool, pace float64) bool {
 		c.refused++
 	}
 	need := max(leastAnswers, min(trialAnswers, int(60*pace)))
-	if c.proven {
+	switch {
+	case c.proven && c.step == fastStep:
+		need = leastAnswers // no limit is near: go on fast
+	case c.proven:
 		need = max(leastAnswers, min(mostAnswers, int(5/c.usual)))
 	}
 	return c.answers >= need || c.refused > leastAnswers/3 && 2*c.refused > c.answers
@@ -94,21 +101,46 @@ func (c *luck) answered(refused bool, pace float64) bool {
 // verdict judges by the answers since the last one, and tells how many the
 // server has taken a second, had it refused none by chance.
 func (c *luck) verdict(now time.Time) (v luckVerdict, taken float64) {
-	share := float64(c.refused) / float64(max(c.answers, 1))
+	answers, share := c.answers, float64(c.refused)/float64(max(c.answers, 1))
 	taken = float64(c.answers-c.refused) / max(now.Sub(c.since).Seconds(), 0.001) / (1 - c.usual)
 	first := !c.proven
 	c.answers, c.refused, c.proven, c.since = 0, 0, true, now
 	switch {
-	case share == 0, first && share > 0.5:
+	case first && (share == 0 || share > 0.5), share == 0 && float64(answers)*c.usual >= surely:
 		return luckEnds, taken
-	case first:
-		c.usual = share
 	case share > 0.5:
 		return luckFull, taken
-	case share > c.usual+0.12:
+	case !first && share > c.usual+c.margin(answers):
 		return luckWorse, taken
-	default:
-		c.usual = min(c.usual, (c.usual+share)/2)
 	}
+	c.heed(share, answers)
 	return luckHolds, taken
+}
+
+// margin is how much larger than usual a share of 429s is that hardly comes by
+// chance, among so many answers.
+func (c *luck) margin(answers int) float64 {
+	const deviations, least = 4, 0.05
+	return max(least, deviations*math.Sqrt(c.usual*(1-c.usual)*(1/float64(answers)+1/float64(c.weight))))
+}
+
+// heed corrects the usual share of 429s. Near a limit it does not rise, as the
+// pace may be the reason.
+func (c *luck) heed(share float64, answers int) {
+	const most, least = 1000, 0.002
+	seen := (c.usual*float64(c.weight) + share*float64(answers)) / float64(c.weight+answers)
+	if c.step == fastStep || seen < c.usual {
+		c.usual = max(seen, least)
+	}
+	c.weight = min(c.weight+answers, most)
+}
+
+// faster is how much faster it goes on after a verdict that found nothing new.
+// Near a limit it is little at first; but the limit may have been raised, or
+// there may never have been one.
+func (c *luck) faster() float64 {
+	const more = 1.5
+	by := 1 + c.step
+	c.step = min(fastStep, more*c.step)
+	return by
 }
