@@ -16,6 +16,7 @@ type learner struct {
 	mark   float64 // the limit as it was measured; 0 is never
 	doubt  float64 // how far the mark may be off, a share of it
 	weight float64 // how many requests the mark rests on
+	told   bool    // the mark is a profile's: nothing has been measured
 
 	// Since the server began to take requests again:
 	begun   time.Time
@@ -68,7 +69,7 @@ func startLearner(pace float64) learner {
 	if pace == 0 {
 		return learner{}
 	}
-	return learner{rate: pace, mark: pace, doubt: 0.05, weight: knownWeight, reach: 1}
+	return learner{rate: pace, mark: pace, doubt: 0.05, weight: knownWeight, told: true, reach: 1}
 }
 
 // pace is what the bucket is to hand out.

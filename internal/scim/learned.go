@@ -47,7 +47,7 @@ func (p *policy) learned(now time.Time) Learned {
 		switch {
 		case l.cause == byFlight:
 			k.InFlight = l.flight.level
-		case l.cause == byRate && l.learn.mark > 0 && l.learn.weight > knownWeight:
+		case l.cause == byRate && l.learn.mark > 0 && !l.learn.told:
 			k.Rate, k.Weight, k.Burst = round3(l.learn.mark), math.Round(l.learn.weight), math.Round(l.learn.rest())
 		default:
 			continue

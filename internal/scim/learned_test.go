@@ -37,6 +37,38 @@ func TestRecall(t *testing.T) {
 	})
 }
 
+// TestRecallHoldsFromTheFirstRequest: a lane that has met its limit once only
+// begins at the pace that showed, however many workers come at the same time.
+func TestRecallHoldsFromTheFirstRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &limited{allowance: 300, window: time.Minute, retryAfter: true, start: time.Now()}
+		first := memoryClient(t, server)
+		drive(t, first, 16, 61*time.Second)
+		known := first.Learned()
+		if len(known.Lanes) != 1 || known.Lanes[0].Weight > knownWeight {
+			t.Fatalf("after one measurement: %+v", known.Lanes)
+		}
+		server.served, server.throttled = 0, 0
+		second := memoryClient(t, server)
+		second.Recall(known)
+		const run = 10 * time.Second
+		drive(t, second, 16, run)
+		most := int(1.5*known.Lanes[0].Rate*run.Seconds()) + 16 // it climbs; an open start takes 300 at once
+		if server.throttled > 1 || server.served > most {
+			t.Errorf("%d taken, %d throttled at a pace of %g", server.served, server.throttled, known.Lanes[0].Rate)
+		}
+	})
+}
+
+// TestWhatAProfileTellsIsNotLearned: only what has been measured is kept.
+func TestWhatAProfileTellsIsNotLearned(t *testing.T) {
+	p := newPolicy(0, 5, func() float64 { return 0 })
+	p.lane(postUsers, false)
+	if known := p.learned(time.Now()); known.Known() {
+		t.Errorf("learned %+v of nothing", known.Lanes)
+	}
+}
+
 func TestRecallIgnoresWhatIsNotSound(t *testing.T) {
 	now := time.Now()
 	for name, k := range map[string]Learned{

@@ -68,6 +68,7 @@ func (l *learner) measure(opened time.Time, gap time.Duration) {
 		return
 	}
 	l.correct(c)
+	l.told = false
 	l.weight = max(2, min(l.weight, fullWeight))
 	l.mark = max(l.mark, slowest)
 	l.doubt = min(mostDoubt, max(leastDoubt, 1.5/l.weight))
