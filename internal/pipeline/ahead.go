@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 
 	"scimbulk/internal/scim"
@@ -30,6 +31,18 @@ func (e *Export) Ahead(ctx context.Context) {
 	if page, err := e.Client.List(ctx, e.Endpoint, q); err == nil {
 		e.ahead = &aheadPage{q, page}
 	}
+}
+
+// first reads the first page for those who decide by it whether to read on: Run
+// begins with it then.
+func (e *Export) first(ctx context.Context) (*scim.Page, error) {
+	q := e.options()
+	page, err := e.Client.List(ctx, e.Endpoint, q)
+	if err != nil {
+		return nil, fmt.Errorf("asking the directory for its %s: %w", e.Endpoint, err)
+	}
+	e.ahead = &aheadPage{q, page}
+	return page, nil
 }
 
 // list reads a page, unless it was read ahead. It is safe for concurrent use once

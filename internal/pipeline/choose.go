@@ -33,7 +33,7 @@ func (r *run) newLookup(ctx context.Context) (lookup, error) {
 	case LookupNone:
 		return &lookupNew{each}, nil
 	case LookupDirectory:
-		return r.readDirectory(ctx, each)
+		return r.readDirectory(ctx, each, r.directoryExport())
 	}
 	return r.cheapestLookup(ctx, each)
 }
@@ -55,9 +55,10 @@ const few = 5
 // only those that are refused.
 func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, error) {
 	n := r.survey.Rows - r.survey.Faulty
-	page, err := r.Client.List(ctx, each.endpoint, r.directoryExport().options())
+	all := r.directoryExport()
+	page, err := all.first(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking the directory for its %s: %w", each.endpoint, err)
+		return nil, err
 	}
 	apart := r.Profile.InactiveFilter != "" && each.endpoint == scim.Users
 	if page.HasTotal && page.TotalResults == 0 && len(page.Resources) == 0 && page.NextCursor == "" && !apart && r.State == nil {
@@ -69,7 +70,7 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 		return r.eachOrDirectory(each), nil
 	case pages <= n/10:
 		r.say("the directory is read once: %s for %d rows", pagesText(pages), n)
-		return r.readDirectory(ctx, each)
+		return r.readDirectory(ctx, each, all)
 	}
 	costs := n
 	if r.other != nil {
@@ -85,7 +86,7 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 	case pages < costs:
 		r.say("the directory is read once: %s for %d rows", pagesText(pages), n)
 		before := r.Client.Stats().GET
-		read, err := r.readDirectory(ctx, each)
+		read, err := r.readDirectory(ctx, each, all)
 		return r.orUnneeded(read, why, r.Client.Stats().GET-before), err
 	}
 	r.say("each of %d rows is looked up: the directory has %s", n, pagesText(pages))
@@ -234,7 +235,7 @@ func (l *lookupFallback) find(ctx context.Context, record *mapping.Record, fresh
 	if !filterFailed(err) {
 		return have, err
 	}
-	directory, err := l.once.read(func() (*lookupDirectory, error) { return l.readDirectory(ctx, l.each) })
+	directory, err := l.once.read(func() (*lookupDirectory, error) { return l.readDirectory(ctx, l.each, l.directoryExport()) })
 	if err != nil {
 		return nil, err
 	}

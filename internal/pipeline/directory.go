@@ -106,9 +106,9 @@ func (l *lookupDirectory) write(parts [entryParts]string) (length int64, err err
 }
 
 // readDirectory reads the directory once.
-func (r *run) readDirectory(ctx context.Context, each *lookupEach) (*lookupDirectory, error) {
+func (r *run) readDirectory(ctx context.Context, each *lookupEach, all *Export) (*lookupDirectory, error) {
 	r.foreseen.read(r.Import)
-	return r.readAll(ctx, each, r.directoryExport())
+	return r.readAll(ctx, each, all)
 }
 
 // readEverybody reads the directory for its own sake.
@@ -117,7 +117,7 @@ func (r *run) readEverybody(ctx context.Context) (*lookupDirectory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.readDirectory(ctx, each)
+	return r.readDirectory(ctx, each, r.directoryExport())
 }
 
 // readInactive reads the inactive people.

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"scimbulk/internal/plan"
 	"scimbulk/internal/scim"
@@ -92,9 +91,9 @@ func (im *Import) ReadAgain(ctx context.Context, s *Survey) (*Reading, error) {
 		return nil, nil
 	}
 	all := im.directoryExport()
-	page, err := im.Client.List(ctx, all.Endpoint, all.options())
+	page, err := all.first(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking the directory for its %s: %w", all.Endpoint, err)
+		return nil, err
 	}
 	pages := int64(page.TotalResults) / max(1, int64(len(page.Resources)))
 	if !page.HasTotal || pages >= left/2 { // inactive people may be listed apart
