@@ -7,7 +7,8 @@ import (
 )
 
 // logSteps records what rows that wait for their memberships have come to, so
-// that a session that goes on need not settle them one by one.
+// that a session that goes on need not settle them one by one. Nor does it find out
+// anew whom they have created, so that this is in the undo file before.
 func (r *run) logSteps(batch []*Result) error {
 	var steps []journal.Outcome
 	for _, result := range batch {
@@ -17,6 +18,11 @@ func (r *run) logSteps(batch []*Result) error {
 	}
 	if len(steps) == 0 || r.Log == nil {
 		return nil
+	}
+	if r.Undo != nil {
+		if err := r.Undo.Flush(); err != nil {
+			return err
+		}
 	}
 	return r.Log.Steps(steps)
 }
