@@ -136,7 +136,7 @@ func (t *trial) passes(p point) bool {
 	case ofBulk:
 		return t.bulk
 	case ofMembers:
-		return job.groups != nil
+		return job.groups != nil && job.undoes == "" // undo changes groups as it does people
 	case ofExports:
 		return job.exports != nil
 	}

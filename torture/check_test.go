@@ -221,6 +221,9 @@ func (c *checker) said() map[string]*claims {
 		return said
 	}
 	for _, r := range c.job.rows {
+		if r.group {
+			continue // groupTruth tells
+		}
 		s := said[r.key]
 		if s == nil {
 			s = &claims{}

@@ -322,7 +322,7 @@ func (c *checkpoint) inDoubt() int {
 
 // keyHash is what the log has in place of a key.
 func (c *checkpoint) keyHash(key string) uint64 {
-	sum := sha256.Sum256([]byte(c.run + "\x00" + strings.ToLower(key)))
+	sum := sha256.Sum256([]byte(c.run + "\x00" + key))
 	return binary.BigEndian.Uint64(sum[:8])
 }
 
@@ -345,11 +345,11 @@ func (c *checkpoint) ahead(audit []event, users []string) []string {
 }
 
 // intended says whether there is an intent for a change. Those whom the input does
-// not hold have it under their id, and a group under its id and that of somebody
-// who comes or goes.
+// not hold have it under their id, a group of a plan under that word and its id,
+// and other groups under their id and that of somebody who comes or goes.
 func (c *checkpoint) intended(e event, users []string) bool {
 	switch {
-	case c.keys[c.keyHash(e.Key)] || c.keys[c.keyHash(e.ID)]:
+	case c.keys[c.keyHash(strings.ToLower(e.Key))] || c.keys[c.keyHash(e.ID)] || c.keys[c.keyHash(e.Resource+" "+e.ID)]:
 		return true
 	case e.Resource != "Group" || e.Op == "create":
 		return false

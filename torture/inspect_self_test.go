@@ -65,7 +65,8 @@ func TestStopsThatDoNotAddUp(t *testing.T) {
 func TestIntentsOfGroups(t *testing.T) {
 	c := newCheckpoint(nil)
 	c.run = "r"
-	c.keys[c.keyHash("g1 u2")], c.keys[c.keyHash("Deckhands")] = true, true
+	c.keys[c.keyHash("g1 u2")], c.keys[c.keyHash("deckhands")] = true, true
+	c.keys[c.keyHash("Group g5")] = true
 	users := []string{"u1", "u2"}
 	for _, e := range []struct {
 		name  string
@@ -74,6 +75,7 @@ func TestIntentsOfGroups(t *testing.T) {
 	}{
 		{"a group with an intent", event{Kind: "commit", Resource: "Group", Op: "patch", ID: "g1", Key: "Crew"}, true},
 		{"a group without one", event{Kind: "commit", Resource: "Group", Op: "patch", ID: "g2", Key: "Crew"}, false},
+		{"a group of a plan", event{Kind: "commit", Resource: "Group", Op: "patch", ID: "g5", Key: "Crew"}, true},
 		{"a new group with an intent", event{Kind: "commit", Resource: "Group", Op: "create", ID: "g3", Key: "Deckhands"}, true},
 		{"a new group without one", event{Kind: "commit", Resource: "Group", Op: "create", ID: "g4", Key: "Stokers"}, false},
 		{"a person without one", event{Kind: "commit", Resource: "User", Op: "create", ID: "u3", Key: "p"}, false},

@@ -1,6 +1,9 @@
 package torture
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,24 +36,29 @@ func crewOf(i int) (crew int, in bool) { return i % crews, i%5 != 0 && i%2 == 1 
 
 // joinersJob has people whose rows name groups, which they join beside those that
 // they are in.
-func joinersJob(n int, before *census) *job { return newJoiners(n, before, false).job() }
+func joinersJob(n int, before *census) *job { return newJoiners(n, before, false, true).job() }
 
 // moversJob has people who also leave all groups that their rows do not name.
-func moversJob(n int, before *census) *job { return newJoiners(n, before, true).job() }
+func moversJob(n int, before *census) *job { return newJoiners(n, before, true, true).job() }
+
+// stayersJob has such people of whom none is deleted: who is comes back without
+// groups.
+func stayersJob(n int, before *census) *job { return newJoiners(n, before, true, false).job() }
 
 // joiners makes a job of people and their groups.
 type joiners struct {
 	*table
 	n       int
 	replace bool
+	deletes bool
 	names   []string
 	after   map[string]person
 	groups  map[string]map[string]bool
 }
 
-func newJoiners(n int, before *census, replace bool) *joiners {
+func newJoiners(n int, before *census, replace, deletes bool) *joiners {
 	j := &joiners{
-		table: newTable("op", "userName", "displayName", "title", "teams"), n: n, replace: replace,
+		table: newTable("op", "userName", "displayName", "title", "teams"), n: n, replace: replace, deletes: deletes,
 		names: crewNames(before), after: map[string]person{}, groups: map[string]map[string]bool{},
 	}
 	for _, g := range j.names {
@@ -92,7 +100,7 @@ func (j *joiners) row(i int) {
 		made = person{displayName: fullName(i), title: newTitle, active: true}
 	case i%5 == 1:
 		title, made.title, want.outcome = newTitle, newTitle, "updated"
-	case i%5 == 4:
+	case i%5 == 4 && j.deletes:
 		op, want.outcome = "delete", "deleted"
 	}
 	j.carryOut(&want, user, teams)
@@ -162,16 +170,48 @@ func patchJob(n int, before *census) *job {
 	return j
 }
 
+// number gives the rows their lines in a plan, in which groups have theirs too.
+func (j *job) number(plan []byte) error {
+	at := map[string]int{}
+	line := 0
+	for text := range bytes.Lines(plan) {
+		var change struct{ Resource, Key string }
+		if err := json.Unmarshal(text, &change); err != nil {
+			return err
+		}
+		switch line++; {
+		case line == 1: // the header
+		case change.Resource == "Group":
+			j.rows = append(j.rows, row{line: line, key: change.Key, outcome: "updated", group: true})
+		default:
+			at[change.Key] = line
+		}
+	}
+	for i := range j.rows {
+		if r := &j.rows[i]; !r.group {
+			r.line = at[r.key]
+		}
+	}
+	return nil
+}
+
 // undoJob takes back what a job has done. Who was deleted is made anew, and who
 // was made is deleted, or turned inactive where nobody is ever deleted.
 func undoJob(was *job, before *census, dialect string) *job {
-	j := &job{byKey: true, after: map[string]person{}}
+	j := &job{after: map[string]person{}}
+	if was.groups != nil {
+		j.groups = before.groups
+	}
 	back := map[string]string{"created": "deleted", "updated": "updated", "replaced": "updated", "deactivated": "updated", "deleted": "created"}
-	for i, r := range was.rows {
-		if slices.Contains(inert, r.outcome) {
+	for _, r := range was.rows {
+		outcome := cmp.Or(r.own, r.outcome)
+		if slices.Contains(inert, outcome) {
+			if p, there := before.people[r.key]; there {
+				j.after[r.key] = p
+			}
 			continue
 		}
-		want := row{line: i + 1, key: r.key, outcome: back[r.outcome]}
+		want := row{key: r.key, outcome: back[outcome]}
 		p, there := before.people[r.key]
 		if !there && dialect == "genesys" {
 			want.outcome = "deactivated"

@@ -66,6 +66,9 @@ type job struct {
 // joins says whether people come first, and then their groups.
 func (j *job) joins() bool { return j.groups != nil && !j.membersOnly }
 
+// steps says whether rows have second steps.
+func (j *job) steps() bool { return slices.ContainsFunc(j.rows, func(r row) bool { return r.steps > 0 }) }
+
 // A row is a line of the input and its outcome in a clean run.
 type row struct {
 	line    int
@@ -74,6 +77,7 @@ type row struct {
 	class   string
 	own     string // what it comes to without its groups, where that is another outcome
 	steps   int    // writes that may follow the first: references that are set later
+	group   bool   // it is a group that is changed
 }
 
 // outcomes that change nothing.
@@ -98,6 +102,7 @@ func scenarios() []scenario {
 		{name: "patch users", dialects: both, make: patchJob, people: mostOfThem},
 		{name: "apply", dialects: both, make: applyJob, people: mostOfThem},
 		{name: "undo", dialects: both, make: mixedJob, people: mostOfThem, undone: true},
+		{name: "undo of people and their groups", dialects: both, make: stayersJob, people: mostOfThem, seed: fixed(20 * crews), members: inOneCrew, undone: true},
 		{name: "groups", dialects: []string{"rfc"}, make: groupsJob, late: true},
 		{name: "create where keys are not unique", dialects: []string{"rfc"}, make: newcomersJob, faults: []string{"non-unique"}, late: true},
 		{name: "export users, CSV", dialects: both, alone: true, make: exportOf("users", "csv"), seed: all},

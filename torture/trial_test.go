@@ -255,7 +255,14 @@ func (t *trial) prepare() error {
 		return nil
 	}
 	t.args = append([]string{"apply", "plan.jsonl", "--yes", "--max-deletes", "100%"}, session...)
-	return t.plan(append(plan, target...))
+	if err := t.plan(append(plan, target...)); err != nil || job.undoes == "" {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(t.dir, "plan.jsonl"))
+	if err != nil {
+		return err
+	}
+	return job.number(text)
 }
 
 // plan makes the plan that is carried out, in peace.
