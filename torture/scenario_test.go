@@ -67,7 +67,9 @@ type job struct {
 func (j *job) joins() bool { return j.groups != nil && !j.membersOnly }
 
 // steps says whether rows have second steps.
-func (j *job) steps() bool { return slices.ContainsFunc(j.rows, func(r row) bool { return r.steps > 0 }) }
+func (j *job) steps() bool {
+	return slices.ContainsFunc(j.rows, func(r row) bool { return r.steps > 0 })
+}
 
 // A row is a line of the input and its outcome in a clean run.
 type row struct {
