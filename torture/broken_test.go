@@ -23,8 +23,8 @@ func defects() []defect {
 		{
 			build: build{name: "intent-after-send", edits: []edit{{
 				folder: pipeline, function: "(w *row) sendOnce(",
-				old: "if !travelled.recorded {\n\t\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t}\n\treturn w.send(ctx, body)",
-				new: "resp, err := w.send(ctx, body)\n\tif err := w.Log.Intend(ctx, []journal.Intent{*intent}); err != nil {\n\t\treturn nil, err\n\t}\n\treturn resp, err",
+				old: "if !travelled.recorded {\n\t\tif err := w.intents.record(ctx, intent); err != nil {\n\t\t\treturn nil, err\n\t\t}\n\t\tdefer w.intents.answered(ctx)\n\t}\n\treturn w.send(ctx, body)",
+				new: "resp, err := w.send(ctx, body)\n\tif err := w.intents.record(ctx, intent); err != nil {\n\t\treturn nil, err\n\t}\n\tw.intents.answered(ctx)\n\treturn resp, err",
 			}}},
 			arena: "create/rfc",
 		},
@@ -42,7 +42,7 @@ func defects() []defect {
 		},
 		{
 			build: build{name: "no-settle-window", edits: []edit{{
-				folder: pipeline, function: "(w *row) unsettled(", old: "&& !harmless &&", new: "&& !harmless && w.murky &&",
+				folder: pipeline, function: "(w *row) unsettled(", old: "return !harmless &&", new: "return !harmless && w.murky &&",
 			}}},
 			arena: "create where keys are not unique/rfc", faults: []string{"hang-then-commit=0.02:600ms"},
 		},
