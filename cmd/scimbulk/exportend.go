@@ -61,7 +61,7 @@ func (x *exportRun) letGo(finished bool) error {
 
 func (x *exportRun) tellHowToGoOn() {
 	switch {
-	case x.out == "-":
+	case x.out == "-" && x.meter.Done.Load() > 0:
 		fmt.Fprintln(x.s.err, "an export to standard output cannot be gone on with")
 		return
 	case len(x.pages) == 0:

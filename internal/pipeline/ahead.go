@@ -28,7 +28,9 @@ func (e *Export) Ahead(ctx context.Context) {
 	if filters := guess.filters(); len(filters) > 0 {
 		q.Filter = filters[0]
 	}
-	if page, err := e.Client.List(ctx, e.Endpoint, q); err == nil {
+	trial := q
+	trial.Trial = true // whoever may not need a page does not wait for it
+	if page, err := e.Client.List(ctx, e.Endpoint, trial); err == nil {
 		e.ahead = &aheadPage{q, page}
 	}
 }
