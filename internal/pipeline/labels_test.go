@@ -1,9 +1,12 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -202,6 +205,56 @@ func TestLabelsWhenAnswersAreLost(t *testing.T) {
 	}
 }
 
+// late is a directory whose clock is an hour behind ours.
+type late struct{ http.RoundTripper }
+
+var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`)
+
+func (l late) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = stamp.ReplaceAllFunc(body, func(text []byte) []byte {
+		at, err := time.Parse(time.RFC3339, string(text))
+		if err != nil {
+			return text
+		}
+		return []byte(at.Add(-time.Hour).Format(time.RFC3339))
+	})
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		resp.Header.Set("Date", at.Add(-time.Hour).Format(http.TimeFormat))
+	}
+	return resp, nil
+}
+
+// TestTheClockIsLearntFromRefusals: what a directory stamps on a resource is
+// compared with its own clock, which a refusal shows as well as a success does.
+func TestTheClockIsLearntFromRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Options{})
+		b.run(b.prepare("userName\nann\n", nil))
+		time.Sleep(24 * time.Hour)
+		file := "Login,Boss\nann,\nbob,ann\n" // bob waits for what becomes of ann
+		tells := []map[string]string{{"POST 2": "is carried out, and the run breaks off"}}
+		list := b.brokenOffBehind(late{b.box.Transport()}, file, tells, "rfc", func(im *pipeline.Import) {
+			im.Mapping = compile(t, "attributes:\n  userName: Login\n  enterprise:manager: {column: Boss, ref: User.userName}\n", "Login", "Boss")
+			im.Lookup = pipeline.LookupNone
+		})
+		for _, r := range list {
+			if want := map[string]pipeline.Outcome{"ann": pipeline.Unchanged, "bob": pipeline.Created}[r.Key]; r.Outcome != want {
+				t.Errorf("%s is %s, want %s: %s", r.Key, r.Outcome, want, r.Detail)
+			}
+		}
+	})
+}
+
 // TestARowThatIsReleasedLast: it waits for another row, and its create is lost,
 // when no worker is left to wait with it for the settle window.
 func TestARowThatIsReleasedLast(t *testing.T) {
@@ -221,6 +274,12 @@ func TestARowThatIsReleasedLast(t *testing.T) {
 // as often as that has broken it off. It returns the outcomes of all sessions.
 func (b *bench) brokenOff(file string, tells []map[string]string, dialect string, change func(*pipeline.Import)) []*pipeline.Result {
 	b.t.Helper()
+	return b.brokenOffBehind(b.box.Transport(), file, tells, dialect, change)
+}
+
+// brokenOffBehind is brokenOff with a transport that may interfere too.
+func (b *bench) brokenOffBehind(carry http.RoundTripper, file string, tells []map[string]string, dialect string, change func(*pipeline.Import)) []*pipeline.Result {
+	b.t.Helper()
 	dir := b.t.TempDir()
 	log, err := journal.Create(dir, journal.Header{Run: "test"})
 	if err != nil {
@@ -230,7 +289,7 @@ func (b *bench) brokenOff(file string, tells []map[string]string, dialect string
 	var all []*pipeline.Result
 	for {
 		ctx, abort := context.WithCancel(b.t.Context())
-		wire := &script{RoundTripper: b.box.Transport(), abort: abort, seen: map[string]int{}}
+		wire := &script{RoundTripper: carry, abort: abort, seen: map[string]int{}}
 		if len(tells) > 0 {
 			wire.tells, tells = tells[0], tells[1:]
 		}
