@@ -59,7 +59,9 @@ func (t *trial) draw(soon bool) blow {
 	b := blow{kind: byPoint, times: 1 + t.rng.IntN(share), server: t.rng.IntN(6) == 0}
 	kinds := 7
 	switch {
-	case soon && !t.plain:
+	case t.done == 0 && !t.plain && t.seed%8 == 0:
+		return blow{kind: byPoint, times: 1, point: t.nextPoint(t.seed/8, func(p point) bool { return p.first })}
+	case soon && !t.plain && t.done > 0:
 		return t.drawEarly(b)
 	case t.ground.job.joins() && t.rng.IntN(3) == 0:
 		return t.drawLate()
@@ -81,7 +83,7 @@ func (t *trial) draw(soon bool) blow {
 	default:
 		return t.drawPointed(share)
 	}
-	if !b.server && !t.plain && t.rng.IntN(5) == 0 {
+	if !b.server && !t.plain && t.done > 0 && t.rng.IntN(5) == 0 {
 		b.signals = 1 + t.rng.IntN(2)
 	}
 	return b
@@ -110,9 +112,16 @@ func (t *trial) drawPointed(share int) blow {
 	case t.bulk:
 		share = max(1, 2*share/mostInBulk)
 	}
+	fits := func(p point) bool { return p.often }
+	if t.rng.IntN(2) == 0 && t.passes(point{of: ofMembers}) { // there are few of these
+		share, fits = workers, func(p point) bool { return p.of == ofMembers }
+	}
+	if t.done == 0 {
+		share = min(share, 3)
+	}
 	return blow{
 		kind: byPoint, times: 1 + t.rng.IntN(max(1, share/(1+t.rng.IntN(workers)))), linger: max(0, t.rng.IntN(60)-30),
-		point: t.drawPoint(func(p point) bool { return p.often && t.passes(p) }),
+		point: t.drawPoint(fits),
 	}
 }
 
@@ -120,7 +129,7 @@ func (t *trial) drawEarly(b blow) blow {
 	if t.rng.IntN(2) == 0 {
 		return blow{kind: early, times: b.times, after: time.Duration(t.rng.Int64N(int64(60 * time.Millisecond)))}
 	}
-	return blow{kind: byPoint, times: 1, point: t.drawPoint(func(p point) bool { return (p.early || p.often) && t.passes(p) })}
+	return blow{kind: byPoint, times: 1, point: t.drawPoint(func(p point) bool { return p.early || p.often })}
 }
 
 // passes says whether the trial comes by a point.
@@ -143,14 +152,19 @@ func (t *trial) passes(p point) bool {
 	return true
 }
 
-func (t *trial) drawPoint(fits func(point) bool) string {
+// drawPoint chooses one of the points that the trial comes by.
+func (t *trial) drawPoint(fits func(point) bool) string { return t.nextPoint(t.rng.Uint64(), fits) }
+
+// nextPoint is the n-th of those points, over and over: trials one after the
+// other miss none of them.
+func (t *trial) nextPoint(n uint64, fits func(point) bool) string {
 	var names []string
 	for _, p := range points() {
-		if fits(p) {
+		if fits(p) && t.passes(p) {
 			names = append(names, p.name)
 		}
 	}
-	return names[t.rng.IntN(len(names))]
+	return names[n%uint64(len(names))]
 }
 
 // await waits until a blow is due. It returns false where the session ends

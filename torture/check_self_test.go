@@ -243,7 +243,7 @@ func TestCheckpointReader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c.run != "r" || c.inDoubt() != 1 || c.outcomes[5] != "rejected" || !c.keys[0x8e4472100ef22117] {
+	if c.run != "r" || c.inDoubt() != 1 || c.underWay() != 0 || c.outcomes[5] != "rejected" || !c.keys[0x8e4472100ef22117] {
 		t.Errorf("read %+v", c)
 	}
 	if err := c.take([]byte("00000000 {}\n")); err == nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -196,7 +197,8 @@ func readSummary(path string) (s summary, err error) {
 type checkpoint struct {
 	run      string
 	text     []byte
-	intents  map[int]bool    // lines with an intent that was not taken back
+	intents  map[int]bool    // lines with an intent, even if it was taken back
+	open     map[[2]int]int  // intents by line and step, without those that were taken back
 	keys     map[uint64]bool // hashes of the keys of all intents
 	outcomes map[int]string
 	classes  map[int]string // of outcomes
@@ -209,6 +211,7 @@ type checkpoint struct {
 func newCheckpoint(text []byte) *checkpoint {
 	return &checkpoint{
 		text: text, intents: map[int]bool{}, keys: map[uint64]bool{}, outcomes: map[int]string{}, classes: map[int]string{}, steps: map[int]bool{},
+		open: map[[2]int]int{},
 	}
 }
 
@@ -275,7 +278,10 @@ func (c *checkpoint) takeRow(kind string, cells []any) error {
 	}
 	line := int(at)
 	switch kind {
+	case "void":
+		c.open[[2]int{line, stepIn(cells, 1)}]--
 	case "intent":
+		c.open[[2]int{line, stepIn(cells, 4)}]++
 		c.intents[line] = true
 		hash, _ := cells[1].(string)
 		key, err := strconv.ParseUint(hash, 16, 64)
@@ -284,17 +290,44 @@ func (c *checkpoint) takeRow(kind string, cells []any) error {
 	case "step": // it ends the intents so far
 		c.steps[line] = true
 		delete(c.intents, line)
+		c.close(line)
 	case "done":
 		outcome, isText := cells[1].(string)
 		if !isText || c.outcomes[line] != "" {
 			break
 		}
 		c.outcomes[line] = outcome
+		c.close(line)
 		if len(cells) > 3 {
 			c.classes[line], _ = cells[3].(string)
 		}
 	}
 	return nil
+}
+
+// stepIn is the step in a cell, 0 where there is none.
+func stepIn(cells []any, at int) int {
+	if at >= len(cells) {
+		return 0
+	}
+	step, _ := cells[at].(float64)
+	return int(step)
+}
+
+// close ends all intents of a line so far.
+func (c *checkpoint) close(line int) {
+	maps.DeleteFunc(c.open, func(at [2]int, _ int) bool { return at[0] == line })
+}
+
+// underWay counts the intents that have no outcome and were not taken back.
+func (c *checkpoint) underWay() int {
+	n := 0
+	for at, times := range c.open {
+		if times > 0 && c.outcomes[at[0]] == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // waits counts the rows that have come to something and have no outcome yet.

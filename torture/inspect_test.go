@@ -134,7 +134,7 @@ func (t *trial) orderly(code int, drained bool) error {
 	}
 	t.seen = append(t.seen, s.disagrees(results)...)
 	// A row that waits for its second step has nothing under way, and no outcome.
-	if in := log.inDoubt(); in > t.owed && drained && len(t.faults) == 0 && !t.ground.job.steps() {
+	if in := log.underWay(); in > t.owed && drained && len(t.faults) == 0 && !t.ground.job.steps() {
 		t.sawf("%d rows are in doubt after a session that had time to finish what was in hand, %d before", in, t.owed)
 	}
 	return nil

@@ -45,6 +45,7 @@ type point struct {
 	of       string // the kind of work that comes by; "" is all
 	often    bool   // it is passed for every row or batch, and not once a session
 	early    bool   // a session passes it before its first new row
+	first    bool   // only the first session passes it
 }
 
 // Kinds of work.
@@ -68,8 +69,8 @@ func points() []point {
 		command  = "cmd/scimbulk"
 	)
 	return []point{
-		{name: "log written, not yet in place", folder: journal, function: "place(", before: "err = os.Rename(aside, path)", early: true},
-		{name: "log in place, directory not synced", folder: journal, function: "place(", before: "return syncDir(dir)", early: true},
+		{name: "log written, not yet in place", folder: journal, function: "place(", before: "err = os.Rename(aside, path)", first: true},
+		{name: "log in place, directory not synced", folder: journal, function: "place(", before: "return syncDir(dir)", first: true},
 		{name: "results rewritten aside", folder: report, function: "rewrite(", before: "return os.Rename(", early: true, of: ofImports},
 		{name: "result files open", folder: command, function: "(r *importRun) begin(", before: "r.files.Changes =", early: true, of: ofImports},
 		{name: "intent written, not synced", folder: journal, function: "(l *Log) flush(", before: "err = l.sync()", often: true, of: ofImports},
