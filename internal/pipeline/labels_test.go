@@ -128,6 +128,10 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: http.NoBody, Header: http.Header{}, Request: r}, nil
 	}
 	resp, err := s.RoundTripper.RoundTrip(r)
+	if do == "takes a second" {
+		time.Sleep(time.Second)
+		do = ""
+	}
 	if do == "" || err != nil {
 		return resp, err
 	}
@@ -160,6 +164,8 @@ func TestLabelsWhenAnswersAreLost(t *testing.T) {
 	}
 	for _, tells := range []map[string]string{
 		nil,
+		{"PATCH 1": lost},
+		{"PATCH 1": breaks},
 		{"PATCH 1": lost, "POST 1": lost},
 		{"PATCH 1": breaks, "POST 1": lost},
 		{"PATCH 1": lost, "POST 1": breaks},
@@ -261,7 +267,7 @@ func TestARowThatIsReleasedLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Options{Faults: []string{"non-unique"}})
 		file := "Login,Boss\nann,\nbob,ann\n"
-		list := b.brokenOff(file, []map[string]string{{"POST 2": "fails"}}, "rfc", func(im *pipeline.Import) {
+		list := b.brokenOff(file, []map[string]string{{"POST 1": "takes a second", "POST 2": "fails"}}, "rfc", func(im *pipeline.Import) {
 			im.Mapping = compile(t, "attributes:\n  userName: Login\n  enterprise:manager: {column: Boss, ref: User.userName}\n", "Login", "Boss")
 		})
 		if len(list) != 2 || list[1].Outcome != pipeline.Created || b.commits()["create bob"] != 1 {
