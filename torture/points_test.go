@@ -48,6 +48,9 @@ type point struct {
 	first    bool   // only the first session passes it
 }
 
+// closes says whether a session passes the point as it ends.
+func (p point) closes() bool { return !p.often && !p.early && !p.first }
+
 // Kinds of work.
 const (
 	ofImports = "imports"

@@ -332,14 +332,14 @@ func (t *trial) torture() error {
 	return t.finish()
 }
 
-// finish lets the run end, half of the time after one more death on its last
-// metres.
+// finish lets the run end, after more deaths on its last metres.
 func (t *trial) finish() error {
-	b := blow{kind: never}
-	if t.kills > 0 && !t.plain && t.seed%2 == 0 {
-		b = t.closing()
-	}
-	for ; ; b = (blow{kind: never}) {
+	endings := t.endings()
+	for {
+		b := blow{kind: never}
+		if len(endings) > 0 {
+			b, endings = endings[0], endings[1:]
+		}
 		hit, err := t.strike(b)
 		if err != nil {
 			return err
@@ -351,6 +351,26 @@ func (t *trial) finish() error {
 			return err
 		}
 	}
+}
+
+// endings are the deaths on the last metres: one in every other run, and of an
+// export, of which there are few, one at each point.
+func (t *trial) endings() []blow {
+	switch {
+	case t.kills == 0 || t.plain:
+		return nil
+	case t.ground.job.exports == nil && t.seed%2 == 0:
+		return []blow{t.closing()}
+	case t.ground.job.exports == nil:
+		return nil
+	}
+	var all []blow
+	for _, p := range points() {
+		if t.passes(p) && p.closes() {
+			all = append(all, blow{kind: byPoint, times: 1, point: p.name})
+		}
+	}
+	return all
 }
 
 // mostStops is how often a run may give up on a directory in trouble.
@@ -445,7 +465,7 @@ func (t *trial) lastMetres(b blow) blow {
 
 // closing is the next of the points that a session passes as it ends.
 func (t *trial) closing() blow {
-	point := t.nextPoint(t.seed+uint64(t.done), func(p point) bool { return !p.often && !p.early && !p.first })
+	point := t.nextPoint(t.seed+uint64(t.done), point.closes)
 	return blow{kind: byPoint, times: 1, point: point}
 }
 
