@@ -131,7 +131,7 @@ func (b *batcher) carry(batch *batch) {
 	}
 	intents := make([]journal.Intent, len(batch.writes))
 	for i, w := range batch.writes {
-		w.intent.At = b.clock.now()
+		w.intent.At = b.Client.ServerTime()
 		intents[i] = *w.intent
 	}
 	if err := b.Log.Intend(batch.ctx, intents); err != nil {

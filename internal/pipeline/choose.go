@@ -60,7 +60,6 @@ func (r *run) cheapestLookup(ctx context.Context, each *lookupEach) (lookup, err
 	if err != nil {
 		return nil, err
 	}
-	r.clock.set(page.Response.Date)
 	apart := r.Profile.InactiveFilter != "" && each.endpoint == scim.Users
 	if page.HasTotal && page.TotalResults == 0 && len(page.Resources) == 0 && page.NextCursor == "" && !apart && r.State == nil {
 		return &lookupNew{each}, nil

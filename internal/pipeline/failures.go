@@ -45,7 +45,6 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 
 // refused decides what a definite no means.
 func (w *row) refused(ctx context.Context, failed *scim.Error) (done bool, fatal error) {
-	w.clock.set(failed.Date)
 	switch {
 	case failed.VersionConflict():
 		return false, w.mistrustVersions(ctx)

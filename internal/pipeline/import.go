@@ -104,7 +104,6 @@ type run struct {
 	foreseen  foreseen  // by a dry run
 	blind     bool      // directory asks only where it must
 	imagined  imagined
-	clock     clock
 	hidden    lateDirectory // the inactive people
 	late      lateDirectory // everybody, read for creates in doubt
 	canary    canary
@@ -194,8 +193,7 @@ func (im *Import) newRun(take context.Context, s *Survey) *run {
 	r := &run{Import: im, survey: s, hands: handsAWorker * im.Workers, results: make(chan *Result, 4*im.Workers)}
 	r.take, r.stop = context.WithCancelCause(take)
 	r.late.turn, r.hidden.turn, r.canary.turn = newTurn(), newTurn(), newTurn()
-	r.clock.start = time.Now()
-	r.intents = intents{log: r.Log, clock: &r.clock, enough: enoughAWorker * im.Workers}
+	r.intents = intents{log: r.Log, now: im.Client.ServerTime, enough: enoughAWorker * im.Workers}
 	r.totals = Totals{Rows: s.Rows, Counts: Counts{}, StartedAt: time.Now()}
 	im.Meter.Phase.Store(PhaseRun)
 	if r.State != nil {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"sync"
+	"time"
 
 	"scimbulk/internal/journal"
 )
@@ -13,7 +14,7 @@ import (
 // answer is a chance to begin the next commit. It is safe for concurrent use.
 type intents struct {
 	log    *journal.Log
-	clock  *clock
+	now    func() time.Time
 	enough int // intents without an answer that keep the directory busy
 
 	mu        sync.Mutex
@@ -77,7 +78,7 @@ func (q *intents) commit(ctx context.Context, c *commit) {
 
 // write records intents as of now, since they may have waited.
 func (q *intents) write(ctx context.Context, waiting []*journal.Intent) error {
-	list, now := make([]journal.Intent, len(waiting)), q.clock.now()
+	list, now := make([]journal.Intent, len(waiting)), q.now()
 	for i, intent := range waiting {
 		intent.At = now
 		list[i] = *intent

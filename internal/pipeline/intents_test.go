@@ -33,7 +33,7 @@ func TestIntentsTravelTogether(t *testing.T) {
 		if len(records) != 4 || strings.Count(records[3], `"create"`) != 3 {
 			t.Errorf("want three records of one intent, and one of three:\n%s", strings.Join(records, "\n"))
 		}
-		if want := s.q.clock.now().UTC().Format("15:04:05"); !strings.Contains(records[3], want) {
+		if want := s.q.now().UTC().Format("15:04:05"); !strings.Contains(records[3], want) {
 			t.Errorf("the last record is not of %s, when it was written:\n%s", want, records[3])
 		}
 	})
@@ -82,7 +82,7 @@ func newIntentScene(t *testing.T, enough int) *intentScene {
 	}
 	t.Cleanup(func() { log.Close() })
 	s.ctx, s.cancel = context.WithCancel(t.Context())
-	s.q = &intents{log: log, clock: &clock{start: time.Now()}, enough: enough}
+	s.q = &intents{log: log, now: time.Now, enough: enough}
 	return s
 }
 

@@ -240,23 +240,20 @@ func (l late) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// TestTheClockIsLearntFromRefusals: what a directory stamps on a resource is
-// compared with its own clock, which a refusal shows as well as a success does.
-func TestTheClockIsLearntFromRefusals(t *testing.T) {
+// TestTimesAreTheDirectorys: what a directory stamps on a resource is compared
+// with its own clock, which a refusal shows as well as a success does.
+func TestTimesAreTheDirectorys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Options{})
-		b.run(b.prepare("userName\nann\n", nil))
-		time.Sleep(24 * time.Hour)
-		file := "Login,Boss\nann,\nbob,ann\n" // bob waits for what becomes of ann
-		tells := []map[string]string{{"POST 2": "is carried out, and the run breaks off"}}
-		list := b.brokenOffBehind(late{b.box.Transport()}, file, tells, "rfc", func(im *pipeline.Import) {
-			im.Mapping = compile(t, "attributes:\n  userName: Login\n  enterprise:manager: {column: Boss, ref: User.userName}\n", "Login", "Boss")
+		tells := []map[string]string{{"POST 1": "is carried out, and the run breaks off"}}
+		list := b.brokenOffBehind(late{b.box.Transport()}, "userName\nbob\n", tells, "rfc", func(im *pipeline.Import) {
 			im.Lookup = pipeline.LookupNone
-		})
-		for _, r := range list {
-			if want := map[string]pipeline.Outcome{"ann": pipeline.Unchanged, "bob": pipeline.Created}[r.Key]; r.Outcome != want {
-				t.Errorf("%s is %s, want %s: %s", r.Key, r.Outcome, want, r.Detail)
+			if _, err := im.Client.Get(t.Context(), scim.Users, "nobody", scim.ReadOptions{}); err == nil {
+				t.Fatal("nobody is there")
 			}
+		})
+		if len(list) != 1 || list[0].Outcome != pipeline.Created {
+			t.Errorf("bob is %s, want created: %s", list[0].Outcome, list[0].Detail)
 		}
 	})
 }

@@ -66,7 +66,6 @@ func (g *memberGroup) patch(ctx context.Context, chunk []*memberSend) (failed *s
 	}
 	resp, err := g.Client.Patch(ctx, scim.Groups, g.id, body, "")
 	if err == nil {
-		g.clock.set(resp.Date)
 		for _, s := range chunk {
 			s.status, s.scimType, s.correlationID = resp.Status, "", resp.CorrelationID
 			s.attempts += resp.Attempts
@@ -108,7 +107,7 @@ func (g *memberGroup) intents(chunk []*memberSend) []journal.Intent {
 	for i, s := range chunk {
 		list[i] = journal.Intent{
 			Line: int64(s.row.line), Step: s.step, Key: g.membershipKey(g.id, s.user),
-			Op: string(s.row.op()), At: g.clock.now(),
+			Op: string(s.row.op()), At: g.Client.ServerTime(),
 		}
 		s.step++
 	}

@@ -30,7 +30,6 @@ func (r *memberRun) members(ctx context.Context, id string) (memberSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.clock.set(resp.Date)
 	set := memberSet{}
 	if err := resp.Resource.MemberIDs(func(id string) { r.put(set, id) }); err != nil {
 		return nil, &scim.Error{Method: http.MethodGet, Path: string(scim.Groups), Status: resp.Status, CorrelationID: resp.CorrelationID, Err: err}

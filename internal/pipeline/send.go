@@ -62,7 +62,7 @@ func (w *row) intent() journal.Intent {
 	w.step++
 	return journal.Intent{
 		Line: w.row.Line, Step: w.step - 1, Key: journal.HashKey(w.Name, w.record.KeyFold),
-		Op: string(w.change.Action), At: w.clock.now(), Absent: w.have == nil && w.looked,
+		Op: string(w.change.Action), At: w.Client.ServerTime(), Absent: w.have == nil && w.looked,
 	}
 }
 
@@ -144,7 +144,6 @@ func (c *writes) add(change *plan.Change) {
 }
 
 func (w *row) accept(resp *scim.Response) {
-	w.clock.set(resp.Date)
 	w.writes.add(&w.change)
 	if writeMethod(&w.change) == http.MethodPatch {
 		w.patched.Store(true)

@@ -4,30 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"scimbulk/internal/plan"
 )
-
-// clock tells the directory's time, as far as its answers have shown it: what
-// it stamps on a resource is compared with its own clock and not with ours,
-// which somebody may set while the run is under way.
-type clock struct {
-	start time.Time    // of the run, from where only the time that passes is counted
-	ahead atomic.Int64 // of the directory
-}
-
-func (c *clock) set(date time.Time) {
-	if !date.IsZero() {
-		c.ahead.Store(int64(date.Sub(c.elapsed())))
-	}
-}
-
-func (c *clock) now() time.Time { return c.elapsed().Add(time.Duration(c.ahead.Load())) }
-
-// elapsed is what our clock would say had nobody set it.
-func (c *clock) elapsed() time.Time { return c.start.Add(time.Since(c.start)) }
 
 // unsettled says whether a create that is in doubt may yet be carried out late,
 // so that sending it again could make a twin. Where the directory keeps the

@@ -61,6 +61,7 @@ type Client struct {
 
 	pacer    *pacer
 	budget   *budget
+	clock    clock
 	counters counters
 	reached  atomic.Bool // the server has answered
 	bulkIDs  atomic.Int64
@@ -92,6 +93,7 @@ func New(o Options) (*Client, error) {
 		maxAttempts: o.MaxAttempts,
 		workers:     o.Workers,
 		budget:      newBudget(),
+		clock:       clock{start: time.Now()},
 		pacer:       newPacer(o.Rate, startRate(o)),
 		turns:       make(chan struct{}, o.Workers),
 	}

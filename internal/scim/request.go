@@ -270,6 +270,7 @@ func (c *Client) accept(k *call, t *trial, answer *http.Response) (*Response, *E
 		location:      answer.Header.Get("Location"),
 		Quota:         ParseQuota(answer.Header, now, c.profile.HintUnit),
 	}
+	c.clock.set(resp.Date)
 	switch {
 	case answer.StatusCode == http.StatusNotModified && k.ifNoneMatch != "":
 		resp.NotModified = true
