@@ -72,27 +72,41 @@ func valuesGone(d plan.Difference) (n int64) {
 	}
 	now, _ := d.New.([]any)
 	for _, v := range old {
-		if !slices.ContainsFunc(now, func(w any) bool { return takesPlace(w, v) }) {
+		if !slices.ContainsFunc(now, func(w any) bool { return isSame(v, w) }) && !isReplaced(v, old, now) {
 			n++
 		}
 	}
 	return n
 }
 
-// takesPlace says whether a value is another, in whatever clothes, or stands for
-// it now: a new telephone number at work takes nothing away.
-func takesPlace(now, was any) bool {
-	a, _ := now.(scim.Object)
-	b, ok := was.(scim.Object)
-	if !ok {
-		return reflect.DeepEqual(now, was)
-	}
-	for _, name := range []string{"value", "type"} {
-		if text, _ := b[name].(string); text != "" && a[name] == text {
-			return true
+// isSame says whether a value is another, in whatever clothes.
+func isSame(was, now any) bool {
+	text := textOf(was, "value")
+	return text != "" && text == textOf(now, "value") || reflect.DeepEqual(was, now)
+}
+
+// isReplaced says whether another value stands for one now, as the only one of its
+// type before and after: a new telephone number at work takes nothing away. Roles
+// may have one type, all of them.
+func isReplaced(was any, old, now []any) bool {
+	kind := textOf(was, "type")
+	return kind != "" && ofType(old, kind) == 1 && ofType(now, kind) == 1
+}
+
+func ofType(list []any, kind string) (n int) {
+	for _, v := range list {
+		if textOf(v, "type") == kind {
+			n++
 		}
 	}
-	return reflect.DeepEqual(now, was)
+	return n
+}
+
+// textOf is a part of a value, "" where it has none.
+func textOf(value any, part string) string {
+	o, _ := value.(scim.Object)
+	text, _ := o[part].(string)
+	return text
 }
 
 // takenText names the lists that lose values, "" for none.

@@ -42,6 +42,20 @@ func TestTaken(t *testing.T) {
 			want: "values taken away: 1 of phoneNumbers (1 user)",
 		},
 		{
+			name: "one for several of its type",
+			changes: [][]plan.Difference{
+				{{Path: "entitlements", Old: []any{phone("app", "1"), phone("app", "2"), phone("app", "3")}, New: []any{phone("app", "4")}}},
+			},
+			want: "values taken away: 3 of entitlements (1 user)",
+		},
+		{
+			name: "one that stays, of the type of one that comes",
+			changes: [][]plan.Difference{
+				{{Path: "entitlements", Old: []any{phone("app", "1"), phone("app", "2")}, New: []any{phone("app", "2"), phone("app", "9")}}},
+			},
+			want: "values taken away: 1 of entitlements (1 user)",
+		},
+		{
 			name: "one that a filter singles out, beside others",
 			changes: [][]plan.Difference{{
 				{Path: `emails[type eq "work"].value`, Old: "a@x"}, {Path: `emails[type eq "home"].value`, Old: "b@x"}, {Path: "roles", Old: list("a", "b", "c")},
