@@ -85,7 +85,7 @@ func (c *compiler) isFaultyEntry(t *scim.Target) bool {
 
 func (c *compiler) matchHint(t *scim.Target) string {
 	if c.auto && slices.ContainsFunc(c.m.header, func(h string) bool { return strings.Contains(h, "@") }) {
-		return "the first line must name the columns, and this one looks like a row: " + someOf(c.m.header)
+		return "the first line must name the columns, and this one looks like a row of data"
 	}
 	for _, h := range c.m.header {
 		if c.auto && slices.Contains(likely(h), t.Path.Short()) {
