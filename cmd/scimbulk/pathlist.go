@@ -21,6 +21,9 @@ func (l pathList) Type() string { return "paths" }
 
 // Set adds paths to those that the flag was given before.
 func (l pathList) Set(text string) error {
+	if text == "" { // as of a variable that is not set
+		return nil
+	}
 	start, depth, quoted, escaped := 0, 0, false, false
 	for i, c := range text {
 		switch {

@@ -15,6 +15,7 @@ func TestPathList(t *testing.T) {
 		want []string
 	}{
 		{name: "none"},
+		{name: "empty", args: []string{""}},
 		{name: "one", args: []string{"userName"}, want: []string{"userName"}},
 		{name: "commas", args: []string{"userName,name.givenName"}, want: []string{"userName", "name.givenName"}},
 		{name: "again", args: []string{"userName", "title,active"}, want: []string{"userName", "title", "active"}},
