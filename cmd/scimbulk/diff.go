@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -224,7 +225,9 @@ func (r *diffRun) close() error {
 		err = r.dir.close()
 	}
 	for _, path := range r.kept {
-		err = errors.Join(err, os.Remove(path))
+		if removed := os.Remove(path); !errors.Is(removed, fs.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
 	}
 	return err
 }

@@ -84,6 +84,7 @@ func (r *diffRun) open(path string) (*diffFile, error) {
 	if f.Reader, err = rows.Open(path, rows.Options{Name: f.name}); err != nil {
 		return nil, err
 	}
+	r.hide()
 	return f, nil
 }
 
@@ -94,6 +95,15 @@ func (r *diffRun) temporary() (*os.File, error) {
 		r.kept = append(r.kept, file.Name())
 	}
 	return file, err
+}
+
+// hide takes the names of the copies away that are open, so that a killed process
+// leaves none of them behind. Where the system does not let open files lose their
+// names, close does it.
+func (r *diffRun) hide() {
+	for _, path := range r.kept {
+		_ = os.Remove(path)
+	}
 }
 
 // readManifest learns from the manifest beside an export how whole it is. A file
@@ -210,8 +220,11 @@ func (r *diffRun) liveMembers(ctx context.Context, meter *pipeline.Meter) (*diff
 		return nil, fmt.Errorf("reading %s: %w", r.dir.name, err)
 	}
 	f := &diffFile{name: r.dir.name}
-	f.Reader, err = rows.Open(file.Name(), rows.Options{Name: f.name, Format: rows.CSV})
-	return f, err
+	if f.Reader, err = rows.Open(file.Name(), rows.Options{Name: f.name, Format: rows.CSV}); err != nil {
+		return nil, err
+	}
+	r.hide()
+	return f, nil
 }
 
 // export reads the live directory.
