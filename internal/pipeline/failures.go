@@ -47,7 +47,7 @@ func (w *row) failedWrite(ctx context.Context, err error, intent journal.Intent)
 func (w *row) refused(ctx context.Context, failed *scim.Error) (done bool, fatal error) {
 	switch {
 	case failed.VersionConflict():
-		return false, w.mistrustVersions(ctx)
+		return w.mistrustVersions(ctx)
 	case w.patchRefused(failed):
 		return false, nil // the next round sends a PUT
 	case failed.Status == http.StatusNotFound && w.have != nil:
@@ -145,16 +145,16 @@ func (w *row) lookHidden(ctx context.Context, since time.Time) (*plan.Current, e
 
 // mistrustVersions stops sending If-Match where a version that was read just
 // now is refused: some servers hand out weak tags and compare them strongly.
-func (w *row) mistrustVersions(ctx context.Context) error {
+func (w *row) mistrustVersions(ctx context.Context) (done bool, fatal error) {
 	refused := w.change.Version
 	if err := w.look(ctx, true); err != nil {
-		_, fatal := w.failedLookup(err)
-		return fatal
+		_, fatal = w.failedLookup(err)
+		return fatal == nil, fatal
 	}
 	if w.have != nil && w.have.Version == refused {
 		w.noIfMatch.Store(true)
 	}
-	return nil
+	return false, nil
 }
 
 // failedLookup rejects the row, or stops the run where looking is pointless.
@@ -168,9 +168,9 @@ func (w *row) failedLookup(err error) (*Result, error) {
 	if errors.As(err, &gaps) && w.sent != "" {
 		return w.unknown(err.Error()), nil
 	}
-	var failed *scim.Error
-	if !errors.As(err, &failed) || pointless(failed) || failed.Status == http.StatusForbidden || failed.Status == http.StatusNotFound {
-		return nil, err
+	failed, fatal := lookupFault(err)
+	if fatal != nil {
+		return nil, fatal
 	}
 	if w.sent != "" {
 		return w.unknown(err.Error()), nil
@@ -178,6 +178,15 @@ func (w *row) failedLookup(err error) (*Result, error) {
 	w.note(failed)
 	w.reject(failed)
 	return w.result, nil
+}
+
+// lookupFault is the directory's answer to a look-up that it has refused to one
+// row; fatal is an error that every other row would meet too.
+func lookupFault(err error) (failed *scim.Error, fatal error) {
+	if !errors.As(err, &failed) || pointless(failed) || failed.Status == http.StatusForbidden || failed.Status == http.StatusNotFound {
+		return nil, err
+	}
+	return failed, nil
 }
 
 func (w *row) unknown(why string) *Result {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -71,11 +72,12 @@ func (j *joinRun) userOf(ctx context.Context, w *row, result *Result) (string, e
 		return fmt.Sprintf(promised, cmp.Or(first, w.row.Line)), nil
 	}
 	have, err := w.directory.find(ctx, w.record, true)
-	if err != nil {
-		_, fatal := w.failedLookup(err)
+	var ambiguous *ambiguousError
+	switch {
+	case err != nil && !errors.As(err, &ambiguous):
+		_, fatal := lookupFault(err)
 		return "", fatal
-	}
-	if have == nil {
+	case have == nil:
 		return "", nil
 	}
 	result.ID = have.ID

@@ -159,6 +159,6 @@ func (w *row) accept(resp *scim.Response) {
 		res.ID = resp.Resource.ID
 	}
 	w.sayIfRevived(resp)
-	res.Status, res.CorrelationID = resp.Status, resp.CorrelationID
+	res.Status, res.ScimType, res.CorrelationID = resp.Status, "", resp.CorrelationID
 	res.Attempts += resp.Attempts
 }
