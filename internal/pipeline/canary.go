@@ -72,7 +72,12 @@ func (w *row) lookForChanged(ctx context.Context) error {
 		return nil // they were looked up by their ids
 	}
 	if time.Now().Before(w.settled) {
-		return w.await(ctx)
+		if err := w.await(ctx); err != nil {
+			return err
+		}
+		if err := w.look(ctx, true); err != nil || w.have != nil {
+			return err
+		}
 	}
 	defer w.bulk.away()()
 	hidden, err := w.lookHidden(ctx, w.settled)

@@ -398,3 +398,25 @@ func labelOverSessions(t *testing.T, rt *rapid.T, dialect, lookup, op string, pe
 		rt.Errorf("%d outcomes for %d rows", len(list), len(people))
 	}
 }
+
+// TestWhoIsHiddenByAChangeInDoubt: a row whose key another one has waits for its
+// settle window itself, and looks for them then as any other row does. The
+// directory would make a twin.
+func TestWhoIsHiddenByAChangeInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Options{Dialect: "genesys", Faults: []string{"hidden-inactive", "non-unique"}})
+		b.run(b.prepare("userName,displayName,title,active\neve@example.com,Eve,Agent,true\n", b.dialect("genesys", nil)))
+		b.forget(b.commits())
+		time.Sleep(time.Hour)
+		file := "userName,displayName,active,op\neve@example.com,Eve,false,\neve@example.com,Eve,,deactivate\n"
+		list := b.brokenOff(file, []map[string]string{{"PATCH 1": "is carried out, and its answer is lost"}}, "genesys", func(im *pipeline.Import) {
+			im.OnDuplicate = pipeline.DuplicateApply
+		})
+		if commits := b.commits(); commits["create eve@example.com"] != 0 {
+			t.Errorf("the directory did %v", commits)
+		}
+		if len(list) != 2 || list[0].Outcome != pipeline.Updated {
+			t.Errorf("%d outcomes, the first of them %s, want updated: %s", len(list), list[0].Outcome, list[0].Detail)
+		}
+	})
+}
