@@ -214,8 +214,8 @@ func (c *Client) request(ctx context.Context, k *call, authorization string) (*h
 	return req, nil
 }
 
-// setHeaders sets headers by their canonical names, and never sets an Idempotency-Key: net/http takes it for a permission
-// to post again by itself.
+// setHeaders sets headers by their canonical names. It never sets an
+// Idempotency-Key: net/http takes it for a permission to post again by itself.
 func (c *Client) setHeaders(h http.Header, k *call, authorization string) {
 	set := func(name, value string) {
 		if value != "" {
