@@ -57,13 +57,26 @@ func (x *exportRun) execute(ctx context.Context) (err error) {
 	err = x.write(take, work)
 	progress.Stop()
 	if take.Err() != nil && err != nil {
-		cause := pipeline.ErrInterrupted
-		if errors.Is(context.Cause(take), pipeline.ErrMaxDuration) {
-			cause = pipeline.ErrMaxDuration
-		}
-		err = fmt.Errorf("%w: no file was written", cause)
+		err = x.stopped(context.Cause(take), err)
 	}
 	return x.finish(err)
+}
+
+// stopped says why an export ended early, and which of its files are there. What
+// failed besides is said too: nobody resumes onto a full disk.
+func (x *exportRun) stopped(cause, failed error) error {
+	if !errors.Is(cause, pipeline.ErrMaxDuration) {
+		cause = pipeline.ErrInterrupted
+	}
+	written := "no file was written"
+	if names := x.manifest.Names(); len(names) > 0 {
+		written = "of its files there is " + strings.Join(names, " and ") + " alone"
+	}
+	err := fmt.Errorf("%w: %s", cause, written)
+	if errors.Is(failed, cause) || errors.Is(failed, context.Canceled) || errors.Is(failed, context.DeadlineExceeded) {
+		return err
+	}
+	return errors.Join(err, failed)
 }
 
 // begin makes the run's directory with its log, or sees that a run can go on.

@@ -101,6 +101,15 @@ func (m *Manifest) Gaps() []string {
 	return gaps
 }
 
+// Names lists the files that have been added.
+func (m *Manifest) Names() []string {
+	var names []string
+	for i := range m.Files {
+		names = append(names, m.Files[i].name())
+	}
+	return names
+}
+
 // Save writes the manifest.
 func (m *Manifest) Save(path string) error {
 	b, err := json.MarshalIndent(m, "", "  ")
