@@ -213,7 +213,7 @@ func (o *diffOptions) execute(ctx context.Context, s streams) (err error) {
 			return err
 		}
 	}
-	if err = r.run(ctx); ctx.Err() != nil {
+	if err = r.run(ctx); err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w: no file was written", pipeline.ErrInterrupted)
 	}
 	return err

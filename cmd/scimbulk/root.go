@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -130,8 +131,18 @@ func exactly(n int, what string) cobra.PositionalArgs {
 			return nil
 		}
 		if f := cmd.Flags().Lookup("sandbox"); f != nil && f.Changed && f.Value.String() == f.NoOptDefVal && len(args) == n+1 {
-			return usagef("%s takes %s: is --sandbox=%s meant?", cmd.CommandPath(), what, args[n])
+			return usagef("%s takes %s: is --sandbox=%s meant?", cmd.CommandPath(), what, likelyFolder(args))
 		}
 		return usagef("%s takes %s: %s", cmd.CommandPath(), what, cmd.UseLine())
 	}
+}
+
+// likelyFolder is the last of some arguments that is no file.
+func likelyFolder(args []string) string {
+	for _, arg := range slices.Backward(args) {
+		if info, err := os.Stat(arg); err != nil || info.IsDir() {
+			return arg
+		}
+	}
+	return args[len(args)-1]
 }
