@@ -21,7 +21,7 @@ type flight struct {
 }
 
 const (
-	firstWindow = 4
+	firstWindow = 8
 	// opening is how much a good answer widens the window before the first 429:
 	// all that is under way beyond a limit is refused then, and of a low limit
 	// that is most of what a run gets.
