@@ -83,7 +83,7 @@ func points() []point {
 		{name: "bulk request intended, not sent", folder: pipeline, function: "(b *batcher) carry(", before: "b.send(batch.ctx, batch.writes)", often: true, of: ofBulk},
 		{name: "bulk request answered", folder: pipeline, function: "(b *batcher) send(", before: "if err != nil {\n\t\tb.failed(", often: true, of: ofBulk},
 		{name: "member chunk intended, not sent", folder: pipeline, function: "(g *memberGroup) patch(", before: "resp, err := g.Client.Patch(", often: true, of: ofMembers},
-		{name: "member chunk answered", folder: pipeline, function: "(g *memberGroup) patch(", before: "if err == nil {\n\t\tg.clock", often: true, of: ofMembers},
+		{name: "member chunk answered", folder: pipeline, function: "(g *memberGroup) patch(", before: "if err == nil {\n\t\tfor _, s := range chunk {", often: true, of: ofMembers},
 		{name: "row done, collector not told", folder: pipeline, function: "(r *run) finish(", before: "w.complete(result)", often: true, of: ofRows},
 		{name: "result buffered", folder: pipeline, function: "(r *run) writeBatch(", before: "if err := r.flush()", often: true, of: ofImports},
 		{name: "result written, outcome not logged", folder: pipeline, function: "(r *run) writeBatch(", before: "if r.Log != nil {", often: true, of: ofImports},
