@@ -16,6 +16,7 @@ type allowance struct {
 	named     int       // by the last answer
 	size      int       // the most that an answer named: the limit may mean another span of time
 	since     time.Time // of the first answer
+	heard     time.Time // of the last one
 	creeps    bool      // the reset has moved away while it was used
 	gain      float64   // how much faster it comes back than its size and period tell
 	step      float64   // by which that is raised, a share of it
@@ -172,13 +173,14 @@ func (a *allowance) place(now time.Time, q Quota) {
 	switch {
 	case a.end.IsZero():
 		a.since, a.end = now, end
+	case now.Sub(a.heard) > a.period: // all of it has come back, in whatever way
 	case later && q.Remaining > 0 && q.Remaining <= a.named && a.period > rounding:
 		a.creeps = true
 	}
 	if later || end.Before(a.end) {
 		a.end = end
 	}
-	a.named, a.size = q.Remaining, max(a.size, q.Remaining+1)
+	a.heard, a.named, a.size = now, q.Remaining, max(a.size, q.Remaining+1)
 	a.period = max(a.period, q.Reset)
 }
 

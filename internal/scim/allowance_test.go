@@ -1,9 +1,11 @@
 package scim
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,19 +29,7 @@ func TestQuotaRenewedBitByBit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server := &simServer{
-					rand: rand.New(rand.NewPCG(1, 2)), network: 60 * time.Millisecond, wander: 20 * time.Millisecond,
-					rules: func(string) simRule { return tc.rule }, hint: ceilSeconds,
-					quota: func(h http.Header, q simQuota) {
-						if tc.limit > 0 {
-							q.limit = tc.limit
-						}
-						h.Set("X-RateLimit-Limit", strconv.Itoa(q.limit))
-						h.Set("X-RateLimit-Remaining", strconv.Itoa(q.left))
-						h.Set("X-RateLimit-Reset", ceilSeconds(q.reset))
-					},
-				}
-				c := &simCase{text: name, server: server, workers: 16, most: tc.rule.most}
+				c := &simCase{text: name, server: quotaServer(tc.rule, tc.limit), workers: 16, most: tc.rule.most}
 				if r := c.run(t, 10*time.Minute); r.good < tc.least || r.refused > 0.003 {
 					t.Errorf("want at least %.0f %% and at most 0.3 %% 429s: %v", 100*tc.least, r)
 				} else {
@@ -48,4 +38,48 @@ func TestQuotaRenewedBitByBit(t *testing.T) {
 			})
 		})
 	}
+}
+
+// quotaServer tells in its headers what a rule has left, of a limit; 0 for the
+// rule's own.
+func quotaServer(rule simRule, limit int) *simServer {
+	return &simServer{
+		rand: rand.New(rand.NewPCG(1, 2)), network: 60 * time.Millisecond, wander: 20 * time.Millisecond,
+		rules: func(string) simRule { return rule }, hint: ceilSeconds,
+		quota: func(h http.Header, q simQuota) {
+			h.Set("X-RateLimit-Limit", strconv.Itoa(cmp.Or(limit, q.limit)))
+			h.Set("X-RateLimit-Remaining", strconv.Itoa(q.left))
+			h.Set("X-RateLimit-Reset", ceilSeconds(q.reset))
+		},
+	}
+}
+
+// TestQuotaAfterAPause: a window of which little was used is renewed to what it
+// had. After a pause that does not look like a quota which comes back bit by bit,
+// and would then be spread over a minute: it is there to be used.
+func TestQuotaAfterAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := quotaServer(&simWindow{n: 300, per: time.Minute}, 0)
+		client := memoryClient(t, server, func(o *Options) { o.Workers = 4 })
+		send := func(n int) {
+			if _, err := client.Create(background, Users, []byte(sample)); err != nil {
+				t.Errorf("request %d: %v", n, err)
+			}
+		}
+		send(0)
+		time.Sleep(70 * time.Second)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for worker := range 4 {
+			wg.Go(func() {
+				for n := range 20 {
+					send(1 + 20*worker + n)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("80 requests of 300 took %v", took)
+		}
+	})
 }
