@@ -93,6 +93,7 @@ func (o *fileOptions) open(s streams, note func(string, ...any)) (in *rows.Reade
 		discard()
 		return nil, nil, err
 	}
+	discard() // a killed process leaves nobody's data, where open files may lose their names
 	for _, n := range in.Notes() {
 		note("%s: %s", o.name(), n)
 	}

@@ -36,3 +36,26 @@ func TestDiffHidesItsCopies(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMappingHidesItsCopy: nor does a draft of a mapping that is broken off.
+func TestMappingHidesItsCopy(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("open files keep their names")
+	}
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	o := &fileOptions{input: "-"}
+	in, release, err := o.open(streams{in: strings.NewReader("userName\nann@example.com\n")}, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("while it is read, there are %v (%v)", left, err)
+	}
+	for row, err := range in.Rows(t.Context()) {
+		if err != nil || row.Cells[0] != "ann@example.com" {
+			t.Errorf("row %v (%v)", row, err)
+		}
+	}
+}
