@@ -45,17 +45,17 @@ func (r *run) gather(arrange func([]*Result) []*Result) error {
 		}
 		if err := r.writeDown(arrange(batch)); err != nil {
 			r.stop(err)
-			return errors.Join(err, r.drainResults())
+			r.drainResults()
+			return err
 		}
 	}
 	return nil
 }
 
 // drainResults lets the workers end when nothing can be recorded any more.
-func (r *run) drainResults() error {
+func (r *run) drainResults() {
 	for range r.results {
 	}
-	return nil
 }
 
 // recorded waits until the outcomes that were handed to the collector before

@@ -63,7 +63,7 @@ type Result struct {
 	Partial bool
 	Names   map[string]string // of a dry run: what ids among the values stand for, where that is known
 	Begun   bool              // its first step has been shown to Early, and Second alone is new
-	Lame    bool              // the row was written, but its second step or a membership failed
+	Lame    bool              // the row was written, and lacks something that it asks for
 	Leaver  bool              // no row, but somebody whom the input does not hold
 
 	Resource      string   // the type of what is changed: a plan of people holds groups that they join
@@ -147,9 +147,9 @@ type Totals struct {
 	// carry its writes, and those that find out what is there.
 	WriteRequests, Reads int64
 	Pending              int64
-	Lame                 int64         // rows whose second step failed
+	Lame                 int64         // rows that were written and lack something that they ask for
 	Absent               *AbsentTotals // people whom the input does not hold; nil where nobody asked
-	Cause                error         // why a run ended early: one of the sentinels below, or a failure
+	Cause                error         // why a run ended early: ErrInterrupted or its like, or a failure
 	StartedAt            time.Time
 }
 

@@ -29,8 +29,8 @@ type ListOptions struct {
 	// Post sends the query in the body of a POST to /.search (RFC 7644 §3.4.3),
 	// which keeps names of people out of the servers' logs.
 	Post bool
-	// Trial says that a larger page is asked for than the server is known to
-	// grant: a 429 to it is not repeated, as it may be for the size.
+	// Trial has a 429 not repeated: a larger page is asked for than the server is
+	// known to grant, and it may be for the size; or nobody may need the page.
 	Trial bool
 }
 
