@@ -88,7 +88,7 @@ func newIntentScene(t *testing.T, enough int) *intentScene {
 
 func (s *intentScene) record(line int64) {
 	go func() {
-		err := s.q.record(s.ctx, &journal.Intent{Line: line, Op: "create"})
+		err := s.q.record(s.ctx, &journal.Intent{Line: line, Op: "create", At: s.q.now()})
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if err != nil {
