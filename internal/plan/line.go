@@ -53,6 +53,9 @@ func groupsOf(o scim.Object) []GroupRef {
 		group, _ := e.(scim.Object)
 		text := func(name string) string {
 			_, v, _ := scim.Member(group, name)
+			if n, ok := v.(scim.Number); ok { // as the ids of some servers
+				return string(n)
+			}
 			s, _ := v.(string)
 			return s
 		}

@@ -174,3 +174,30 @@ func TestSecretsAreLost(t *testing.T) {
 		t.Errorf("%s (%v)", text, err)
 	}
 }
+
+// TestGroupsOfWhoIsDeleted: what undoes a delete names the groups that somebody
+// was a member of, and not those that hold these. It reads back as it was written.
+func TestGroupsOfWhoIsDeleted(t *testing.T) {
+	rules := Rules{Schema: scim.Builtin("User")}
+	have := babs(t)
+	have.Object["groups"] = []any{
+		scim.Object{"value": "1", "display": "Sales", "type": "direct"},
+		scim.Object{"value": "2", "display": "Everybody", "type": "indirect"},
+		scim.Object{"Value": scim.Number("3")},
+		scim.Object{"display": "Nameless"},
+	}
+	l := rules.Reverse(2, "b", &Change{Action: ActDelete, ID: have.ID}, have)
+	text, err := scim.Encode(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := ParseLine(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, groups := range [][]GroupRef{l.Groups, back.Groups} {
+		if want := []GroupRef{{"1", "Sales"}, {"3", ""}}; !slices.Equal(groups, want) {
+			t.Errorf("groups %v, want %v", groups, want)
+		}
+	}
+}
