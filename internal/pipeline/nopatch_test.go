@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -88,31 +90,40 @@ func TestNoPatchPlanned(t *testing.T) {
 	}
 }
 
-// refuser refuses to patch one person.
+// refuser refuses to patch one person, once it has patched another.
 type refuser struct {
 	http.RoundTripper
-	id string
+	patched bool
+	refused string // whom: a path
 }
 
-func (r refuser) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Method != http.MethodPatch || !strings.HasSuffix(req.URL.Path, r.id) {
+func (r *refuser) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodPatch {
 		return r.RoundTripper.RoundTrip(req)
 	}
-	return &http.Response{StatusCode: http.StatusMethodNotAllowed, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	if r.patched && r.refused == "" {
+		time.Sleep(time.Second) // the answers before this one have been heeded
+		r.refused = req.URL.Path
+	}
+	if req.URL.Path == r.refused {
+		return &http.Response{StatusCode: http.StatusMethodNotAllowed, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+	}
+	r.patched = true
+	return r.RoundTripper.RoundTrip(req)
 }
 
 // TestPatchRefusedForOne sends a PUT for the one person whom the directory
 // refuses to patch once it has patched others, and for nobody else.
 func TestPatchRefusedForOne(t *testing.T) {
-	b := newBench(t, sandbox.Options{Seed: 20})
-	im, recorded := b.prepare(b.retitled(6), dryRun)
-	b.run(im, recorded)
-	refuse := refuser{b.box.Transport(), recorded.list[3].ID}
-	im, recorded = b.prepare(b.retitled(6), both(b.dialect("rfc", refuse), func(im *pipeline.Import) { im.Workers = 1 }))
-	totals := b.run(im, recorded)
-	if w := totals.Writes; totals.Counts[pipeline.Updated] != 6 || w[http.MethodPatch] != 5 || w[http.MethodPut] != 1 {
-		t.Errorf("outcomes %v, writes %v", totals.Counts, w)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, sandbox.Options{Seed: 20})
+		refuse := &refuser{RoundTripper: b.box.Transport()} // one request at a time, by one worker
+		im, recorded := b.prepare(b.retitled(6), both(b.dialect("rfc", refuse), func(im *pipeline.Import) { im.Workers = 1 }))
+		totals := b.run(im, recorded)
+		if w := totals.Writes; totals.Counts[pipeline.Updated] != 6 || w[http.MethodPatch] != 5 || w[http.MethodPut] != 1 {
+			t.Errorf("outcomes %v, writes %v", totals.Counts, w)
+		}
+	})
 }
 
 // retitled is a file that gives n of the people another title.
