@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,23 +94,27 @@ func TestNoPatchPlanned(t *testing.T) {
 // refuser refuses to patch one person, once it has patched another.
 type refuser struct {
 	http.RoundTripper
+	mu      sync.Mutex
 	patched bool
 	refused string // whom: a path
 }
 
 func (r *refuser) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Method != http.MethodPatch {
+	if req.Method != http.MethodPatch || !r.refuses(req.URL.Path) {
 		return r.RoundTripper.RoundTrip(req)
 	}
+	time.Sleep(time.Second) // the answers before this one have been heeded
+	return &http.Response{StatusCode: http.StatusMethodNotAllowed, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+}
+
+func (r *refuser) refuses(path string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.patched && r.refused == "" {
-		time.Sleep(time.Second) // the answers before this one have been heeded
-		r.refused = req.URL.Path
-	}
-	if req.URL.Path == r.refused {
-		return &http.Response{StatusCode: http.StatusMethodNotAllowed, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+		r.refused = path
 	}
 	r.patched = true
-	return r.RoundTripper.RoundTrip(req)
+	return r.refused == path
 }
 
 // TestPatchRefusedForOne sends a PUT for the one person whom the directory
@@ -117,8 +122,8 @@ func (r *refuser) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestPatchRefusedForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, sandbox.Options{Seed: 20})
-		refuse := &refuser{RoundTripper: b.box.Transport()} // one request at a time, by one worker
-		im, recorded := b.prepare(b.retitled(6), both(b.dialect("rfc", refuse), func(im *pipeline.Import) { im.Workers = 1 }))
+		refuse := &refuser{RoundTripper: b.box.Transport()}
+		im, recorded := b.prepare(b.retitled(6), b.dialect("rfc", refuse))
 		totals := b.run(im, recorded)
 		if w := totals.Writes; totals.Counts[pipeline.Updated] != 6 || w[http.MethodPatch] != 5 || w[http.MethodPut] != 1 {
 			t.Errorf("outcomes %v, writes %v", totals.Counts, w)
