@@ -134,8 +134,9 @@ func (m *MemberImport) Run(take, ctx context.Context, s *Survey) (*Totals, error
 	return r.balance()
 }
 
-// defaultMembersPerPatch is what no server that we know of refuses.
-const defaultMembersPerPatch = 100
+// MembersPerPatch is how many members one PATCH of a group names where the
+// provider has no limit of its own: no server that we know of refuses as many.
+const MembersPerPatch = 100
 
 // memberRun puts users into groups and takes them out, whoever asks for it.
 type memberRun struct {
@@ -164,7 +165,7 @@ type memberBook interface {
 func newMemberRun(r *run) *memberRun {
 	m := &memberRun{run: r, most: int64(r.Profile.MembersPerPatch), memberSeed: memberSeed{maphash.MakeSeed()}}
 	if m.most <= 0 {
-		m.most = defaultMembersPerPatch
+		m.most = MembersPerPatch
 	}
 	m.limit.Store(m.most)
 	return m

@@ -286,14 +286,10 @@ func (j *rejoining) add(groups []plan.GroupRef, line int64) {
 	}
 }
 
-// mostRejoined is how many people one change puts into a group: as many as no
-// server that we know of refuses.
-const mostRejoined = 100
-
 // write writes the changes of the groups, after so many lines.
 func (j *rejoining) write(out *bufio.Writer, line int64) error {
 	for _, g := range j.groups {
-		for members := range slices.Chunk(j.members[g.ID], mostRejoined) {
+		for members := range slices.Chunk(j.members[g.ID], pipeline.MembersPerPatch) {
 			line++
 			text, err := scim.Encode(&plan.Line{
 				Line: line, Op: plan.ActUpdate, Resource: "Group", Key: cmp.Or(g.Name, g.ID), ID: g.ID, Patch: scim.MemberPatch(members, nil),
