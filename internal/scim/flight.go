@@ -21,7 +21,9 @@ type flight struct {
 }
 
 const (
-	firstWindow = 8
+	// firstWindow is how many requests begin, and firstReads how many reads: the
+	// slow start is a large part of an export that ends in seconds.
+	firstWindow, firstReads = 4, 8
 	// opening is how much a good answer widens the window before the first 429:
 	// all that is under way beyond a limit is refused then, and of a low limit
 	// that is most of what a run gets.

@@ -87,6 +87,9 @@ func (p *policy) lane(kind string, read bool) *lane {
 	}
 	if found == nil {
 		found = newLane(class, p.start)
+		if read {
+			found.flight.window = firstReads
+		}
 		p.lanes = append(p.lanes, found)
 	}
 	return found
