@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,7 +12,7 @@ import (
 func TestWritingAsideLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, SummaryFile)
-	for _, name := range []string{path, filepath.Join(dir, ".summary.json.new")} {
+	for _, name := range []string{path, filepath.Join(dir, fmt.Sprintf(".summary.json.%d.new", os.Getpid()))} {
 		if err := os.WriteFile(name, []byte("{\"rows\": half of a longer one"), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,8 @@ package report
 import (
 	"errors"
 	"os"
-	"path/filepath"
+
+	"scimbulk/internal/rows"
 )
 
 // Names of the files in a run's directory.
@@ -32,9 +33,9 @@ func appendTo(path string) (*os.File, error) {
 
 // writeAside writes a file beside its place and moves it there when it is
 // whole and on disk, so that nobody sees half of it. What a process leaves there
-// that is killed meanwhile, the next one writes over: it is always the same name.
+// that is killed meanwhile, the next one removes.
 func writeAside(path string, content []byte) error {
-	aside, err := privateFile(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new"))
+	aside, err := rows.Aside(path)
 	if err != nil {
 		return err
 	}

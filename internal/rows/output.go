@@ -33,7 +33,7 @@ func Create(path string, stdout io.Writer) (*Output, error) {
 	if path == "-" {
 		return newOutput(path, nil, stdout)
 	}
-	aside, err := besides(path)
+	aside, err := Aside(path)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +48,6 @@ func CreateAt(aside, path string) (*Output, error) {
 		return nil, err
 	}
 	return newOutput(path, file, file)
-}
-
-// besides makes a file in the folder of a path.
-func besides(path string) (*os.File, error) {
-	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // made with mode 0600
 }
 
 func newOutput(path string, aside *os.File, sink io.Writer) (*Output, error) {
@@ -114,7 +109,7 @@ func (o *Output) move() error {
 	if moved == nil || filepath.Dir(from) == filepath.Dir(o.path) {
 		return moved
 	}
-	near, err := besides(o.path)
+	near, err := Aside(o.path)
 	if err != nil {
 		return err
 	}
