@@ -287,8 +287,11 @@ func (w *wounded) exported(t *testing.T, what string, pages []byte) {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", what, err, w.p.talk.String())
 	}
-	ev.anew = 1 // all of it may have to be read again
-	if found := checkExport(ev); len(found) > 0 {
+	found := checkExport(ev)
+	if why := readAgain(effortOf(ev.audit), 2*w.quietReads(), 0, 0); why != "" { // all of it may have to be read again
+		found = append(found, why)
+	}
+	if len(found) > 0 {
 		t.Errorf("%s:\n  %s", what, strings.Join(found[:min(10, len(found))], "\n  "))
 	}
 }

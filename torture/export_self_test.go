@@ -38,8 +38,6 @@ func wholeExport() *exportEvidence {
 		})
 	}
 	ev.manifest.Grade = "A"
-	quiet := effortOf(ev.audit)
-	ev.quiet = &quiet
 	return ev
 }
 
@@ -89,9 +87,43 @@ func TestExportCheckerBites(t *testing.T) {
 		{"a write", func(ev *exportEvidence) {
 			ev.audit = append(ev.audit, event{Kind: "request", Method: "POST", Path: "/scim/v2/Users", Status: 201})
 		}, "sent 1 writes"},
-		{"pages that were read twice", func(ev *exportEvidence) { ev.audit = append(ev.audit, ev.audit[0]) }, "2 requests, and no more than 1"},
 		{"what was seen on the way", func(ev *exportEvidence) { ev.seen = []string{"a mutiny"} }, "a mutiny"},
 	})
+}
+
+// TestReadAgainBites: a page that was noted is not to be asked for again.
+func TestReadAgainBites(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		sent  int
+		noted int
+		extra int
+		want  string
+	}{
+		{"the rest", 42, 60, 0, ""},
+		{"the rest, and what was in hand", 42 + workers, 60, 0, ""},
+		{"one too many", 43 + workers, 60, 0, "began with 60 pages noted, and no more than 50"},
+		{"all of it", 102, 60, 0, "102 requests"},
+		{"answers that were cut short", 47 + workers, 60, 5, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := readAgain(effort{listings: tc.sent}, 102, tc.noted, tc.extra)
+			if got == "" != (tc.want == "") || !strings.Contains(got, tc.want) {
+				t.Errorf("it says %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestNotedPages: pages that a later session has read anew count once.
+func TestNotedPages(t *testing.T) {
+	log := ""
+	for _, note := range []string{`"User","bytes":10`, `"User","bytes":20`, `"User","bytes":30`, `"User","bytes":15`, `"Group","bytes":5`} {
+		log += `00000000 {"kind":"note","note":"page","value":{"of":` + note + "}}\n"
+	}
+	if n := notedPages([]byte(log + `00000000 {"kind":"note","no`)); n != 3 {
+		t.Errorf("%d pages, want 3", n)
+	}
 }
 
 // TestExportReaders: both formats are read, and a manifest as it is written.

@@ -58,6 +58,7 @@ type trial struct {
 	stops   int  // sessions that ended by themselves before the run was done
 	code    int  // exit code of the last session
 	old     bool // an older export was there before
+	reading reading
 }
 
 type programs struct{ stock, pointed string }
@@ -306,6 +307,11 @@ func (t *trial) begin(program string, env ...string) error {
 	if log != nil {
 		args = []string{"resume", t.runDir(), "--quiet"}
 		t.logged, t.owed = int64(len(log.text)), log.underWay()
+	}
+	if t.ground.job.exports != nil {
+		if err := t.beginReading(log); err != nil {
+			return err
+		}
 	}
 	t.p, err = launch(program, t.dir, env, args...)
 	return err
