@@ -49,7 +49,7 @@ torture-export: ## RUNS=1000 randomised exports under churn and faults; writes t
 	$(GO) test ./internal/pipeline -run '^TestNoExportIsFalselyProven$$' -timeout 0 -count 1 \
 	  -export-total $(RUNS) -export-seed $(SEED) -export-table ../../docs/export.md
 
-bench: build ## measure by ratios, and write bench/RESULTS.md (20 minutes; ONLY=import,export measures parts alone)
+bench: build ## measure by ratios, and write bench/RESULTS.md (ten minutes; ONLY=import,export measures parts alone)
 	$(GO) run ./bench -binary $(BINARY) $(if $(ONLY),-only '$(ONLY)',-out bench/RESULTS.md)
 
 bench-short: build ## the same, small: fails on ratios far outside the noise
