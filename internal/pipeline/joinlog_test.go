@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -107,5 +108,47 @@ func TestWhatWaitsForItsGroupsCanBeUndone(t *testing.T) {
 	}
 	if len(lost) > 0 {
 		t.Errorf("the undo file lacks the lines %s, of people whom the log calls created", strings.Join(lost, ", "))
+	}
+}
+
+// TestStepsOfAnEarlierSessionCount: a row that the log says was turned inactive,
+// and lacks something, is so in the session that puts its person into groups: it
+// counts for --max-deletes, and is incomplete.
+func TestStepsOfAnEarlierSessionCount(t *testing.T) {
+	t.Parallel()
+	for most, want := range map[int64]error{1: pipeline.ErrMaxDeletes, 2: nil} {
+		t.Run(fmt.Sprintf("--max-deletes %d", most), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, sandbox.Options{})
+			client := b.clientOf(scim.Profiles()[0])
+			b.create(client, scim.Groups, `{"schemas":["`+scim.GroupURN+`"],"displayName":"A"}`)
+			b.create(client, scim.Users, `{"schemas":["`+scim.UserURN+`"],"userName":"ann"}`)
+			dir := t.TempDir()
+			log, err := journal.Create(dir, journal.Header{Run: "test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := log.Steps([]journal.Outcome{{Line: 2, Outcome: journal.Updated, Class: "inactive incomplete"}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := log.Close(); err != nil {
+				t.Fatal(err)
+			}
+			log, state, err := journal.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer log.Close()
+			im, recorded := b.prepare(joiners("ann::A:", "ann:::deactivate"), withGroups(t, ""))
+			im.Log, im.State, im.OnDuplicate, im.MaxDeletes = log, state, pipeline.DuplicateApply, pipeline.Limit{N: most}
+			totals := b.run(im, recorded)
+			if !errors.Is(totals.Cause, want) || want == nil && totals.Cause != nil {
+				t.Errorf("the run ended for %v, want %v", totals.Cause, want)
+			}
+			i := slices.IndexFunc(recorded.list, func(r *pipeline.Result) bool { return r.Row.Line == 2 })
+			if want == nil && (i < 0 || recorded.list[i].Outcome != pipeline.Updated || !recorded.list[i].Lame) {
+				t.Errorf("line 2 is not updated and incomplete: %d outcomes", len(recorded.list))
+			}
+		})
 	}
 }
