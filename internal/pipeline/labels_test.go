@@ -258,6 +258,30 @@ func TestTimesAreTheDirectorys(t *testing.T) {
 	})
 }
 
+// TestTheLastAttemptIsLookedAfter: a change that the directory has carried out
+// at last, without saying so, is no reject.
+func TestTheLastAttemptIsLookedAfter(t *testing.T) {
+	for last, want := range map[string]pipeline.Outcome{
+		"is carried out, and its answer is lost": pipeline.Updated,
+		"fails":                                  pipeline.Rejected,
+	} {
+		t.Run(last, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, sandbox.Options{})
+				b.run(b.prepare("userName,title\nann,Agent\n", nil))
+				tells := map[string]string{"PATCH 8": last}
+				for n := range 7 {
+					tells[fmt.Sprintf("PATCH %d", n+1)] = "fails"
+				}
+				list := b.brokenOff("userName,title\nann,Lead\n", []map[string]string{tells}, "rfc", func(*pipeline.Import) {})
+				if len(list) != 1 || list[0].Outcome != want {
+					t.Errorf("%s, want %s: %s", list[0].Outcome, want, list[0].Detail)
+				}
+			})
+		})
+	}
+}
+
 // TestARowThatIsReleasedLast: it waits for another row, and its create is lost,
 // when no worker is left to wait with it for the settle window.
 func TestARowThatIsReleasedLast(t *testing.T) {

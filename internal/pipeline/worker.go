@@ -187,7 +187,7 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 	if w.passed {
 		return w.passedBy(ctx)
 	}
-	for ; w.rounds < maxRounds; w.rounds++ {
+	for ; w.rounds <= maxRounds; w.rounds++ { // the last round looks at what became of the last write
 		err := w.look(ctx, w.rounds > 0 || w.shared && w.later || w.sent != "")
 		if err == nil {
 			err = w.lookPastFilter(ctx)
@@ -212,6 +212,9 @@ func (w *row) carryOut(ctx context.Context) (*Result, error) {
 		}
 		if w.DryRun {
 			return w.announce(), nil
+		}
+		if w.rounds == maxRounds {
+			break
 		}
 		if w.unsettled() {
 			if err := w.await(ctx); err != nil {
